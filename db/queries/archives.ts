@@ -1,0 +1,124 @@
+import postgres from 'postgres'
+import type { Query, Sql } from '../connect.ts'
+import type { ArchiveFormat, ArchiveMode } from '../domain/archive.ts'
+import { Conflict, Invalid, NotFound } from '../domain/errors.ts'
+import type { JobStatus } from '../domain/job.ts'
+
+export interface ArchiveSettings {
+  name: string
+  mode: ArchiveMode
+  format: ArchiveFormat
+  level: number
+  include_volumes: boolean
+  /** Seconds. */
+  max_downtime: number
+  time_zone: string
+  stack_ids: number[]
+}
+
+export interface Archive extends ArchiveSettings {
+  id: number
+  folder: string
+  created_at: Date
+  updated_at: Date
+  last_job: { id: number; status: JobStatus; created_at: string; end_time: string | null } | null
+}
+
+export async function listArchives(sql: Sql): Promise<Archive[]> {
+  return sql<Archive[]>`${archiveRows(sql)} order by a.name`
+}
+
+/** Throws NotFound. */
+export async function getArchive(sql: Sql, id: number): Promise<Archive> {
+  const [archive] = await sql<Archive[]>`${archiveRows(sql)} where a.id = ${id}`
+  if (!archive) throw new NotFound(`There is no archive with id ${id}`)
+  return archive
+}
+
+function archiveRows(sql: Sql) {
+  return sql`
+    select a.*, coalesce(chosen.stack_ids, '{}') as stack_ids, newest.job as last_job
+    from archiver.archives as a
+    left join lateral (
+      select array_agg(c.stack_id order by c.stack_id) as stack_ids from archiver.archive_stacks as c where c.archive_id = a.id
+    ) as chosen on true
+    left join lateral (
+      select jsonb_build_object('id', j.id, 'status', j.status, 'created_at', j.created_at, 'end_time', j.end_time) as job
+      from archiver.jobs as j where j.archive_id = a.id order by j.id desc limit 1
+    ) as newest on true`
+}
+
+/** Throws Conflict when the name is taken, Invalid when a stack does not exist. */
+export async function createArchive(sql: Sql, settings: ArchiveSettings): Promise<Archive> {
+  const { stack_ids, ...columns } = settings
+  const id = await sql
+    .begin(async (sql) => {
+      const [row] = await sql<[{ id: number }]>`
+        insert into archiver.archives ${sql({ ...columns, folder: await freeFolder(sql, settings.name) })} returning id`
+      await chooseStacks(sql, row.id, stack_ids)
+      await sql`select archiver.announce('archives', ${row.id})`
+      return row.id
+    })
+    .catch((error: unknown) => refuse(error, settings))
+  return getArchive(sql, id)
+}
+
+/** Changes what is given. Its folder stays, so its backups stay together. Throws NotFound, Conflict, Invalid. */
+export async function updateArchive(sql: Sql, id: number, changes: Partial<ArchiveSettings>): Promise<Archive> {
+  const { stack_ids, ...columns } = changes
+  await sql
+    .begin(async (sql) => {
+      const { count } = await sql`
+        update archiver.archives set ${sql({ ...columns, updated_at: new Date() })} where id = ${id}`
+      if (count === 0) throw new NotFound(`There is no archive with id ${id}`)
+      if (stack_ids) {
+        await sql`delete from archiver.archive_stacks where archive_id = ${id}`
+        await chooseStacks(sql, id, stack_ids)
+      }
+      await sql`select archiver.announce('archives', ${id})`
+    })
+    .catch((error: unknown) => refuse(error, changes))
+  return getArchive(sql, id)
+}
+
+/** Removes the configuration; its jobs and backups stay. Throws NotFound, and Conflict while a job of it runs. */
+export async function deleteArchive(sql: Sql, id: number): Promise<void> {
+  await sql.begin(async (sql) => {
+    // the same lock submit_job takes: no job begins while this is under way
+    const [archive] = await sql<{ name: string }[]>`select name from archiver.archives where id = ${id} for update`
+    if (!archive) throw new NotFound(`There is no archive with id ${id}`)
+    const [job] = await sql<{ id: number }[]>`
+      select id from archiver.jobs where archive_id = ${id} and status in ('queued', 'running') limit 1`
+    if (job) throw new Conflict(`Job ${job.id} of archive "${archive.name}" has not finished yet`)
+    await sql`delete from archiver.archives where id = ${id}`
+    await sql`select archiver.announce('archives', ${id})`
+  })
+}
+
+async function freeFolder(sql: Query, name: string): Promise<string> {
+  const [row] = await sql<[{ folder: string }]>`
+    select candidate as folder
+    from (select archiver.folder_name(${name}) as base) as named,
+      lateral (
+        select case n when 1 then base else base || '-' || n end as candidate, n
+        from generate_series(1, (select count(*) + 1 from archiver.archives)) as n
+      ) as candidates
+    where not exists (select from archiver.archives as a where a.folder = candidate)
+    order by n limit 1`
+  return row.folder
+}
+
+async function chooseStacks(sql: Query, id: number, stackIds: number[]): Promise<void> {
+  await sql`
+    insert into archiver.archive_stacks (archive_id, stack_id)
+    select ${id}, stack_id from unnest(${stackIds}::integer[]) as stack_id on conflict do nothing`
+}
+
+function refuse(error: unknown, settings: Partial<ArchiveSettings>): never {
+  if (error instanceof postgres.PostgresError) {
+    if (error.code === '23505')
+      throw new Conflict(`There is already an archive named "${settings.name}"`, { cause: error })
+    if (error.code === '23503') throw new Invalid('One of the chosen stacks does not exist', 'stack_ids')
+  }
+  throw error
+}
