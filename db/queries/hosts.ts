@@ -1,4 +1,5 @@
 import type { Sql } from '../connect.ts'
+import { Conflict, fromSql } from '../domain/errors.ts'
 import { offlineAfterSeconds, type HostStatus } from '../domain/host.ts'
 
 export interface Host {
@@ -13,11 +14,13 @@ export interface Host {
   created_at: Date
 }
 
-export async function listHosts(sql: Sql): Promise<Host[]> {
+/** All hosts, or the one of this name. */
+export async function listHosts(sql: Sql, name?: string): Promise<Host[]> {
   return sql<Host[]>`
     select id, name, coalesce(last_seen_at > now() - make_interval(secs => ${offlineAfterSeconds}), false) as online,
       last_seen_at, agent_version, agent_started_at, parallel_stacks, status, created_at
     from archiver.hosts
+    where ${name ?? null}::text is null or name = ${name ?? null}
     order by name`
 }
 
@@ -25,4 +28,21 @@ export async function listHosts(sql: Sql): Promise<Host[]> {
 export async function registerHost(sql: Sql, name: string, password: string): Promise<number> {
   const [row] = await sql<[{ id: number }]>`select archiver.register_host(${name}, ${password}) as id`
   return row.id
+}
+
+/** Makes a new host with its login role. Throws Conflict when the name is taken, here or by a role of another database. */
+export async function addHost(sql: Sql, name: string, password: string): Promise<Host> {
+  await sql
+    .begin(async (sql) => {
+      await sql`lock table archiver.hosts in share row exclusive mode`
+      const [taken] = await sql`select from archiver.hosts where name = ${name}`
+      if (taken) throw new Conflict(`There is already a host named "${name}"`)
+      await sql`select archiver.register_host(${name}, ${password})`
+    })
+    .catch((error: unknown) => {
+      throw fromSql(error)
+    })
+  const [host] = await listHosts(sql, name)
+  if (!host) throw new Conflict(`Host "${name}" was removed again`)
+  return host
 }

@@ -1,0 +1,111 @@
+// Users and tokens as better-auth stores them, in the schema `auth` and under its own column names.
+import type { Query, Sql } from '../connect.ts'
+import { NotFound } from '../domain/errors.ts'
+import type { Role } from '../domain/role.ts'
+
+/** Somebody can sign in. */
+export async function hasUsers(sql: Query): Promise<boolean> {
+  const [row] = await sql<[{ found: boolean }]>`select exists (select from auth.account) as found`
+  return row.found
+}
+
+/** A user and its password are stored one after the other; a server that dies in between leaves the first alone. */
+export async function forgetHalfMadeUsers(sql: Sql): Promise<void> {
+  await sql`delete from auth."user" as u where not exists (select from auth.account as a where a."userId" = u.id)`
+}
+
+/** Runs `work` while nobody else, in any server, runs anything under this lock. */
+export async function whileSetupIsLocked<Result>(sql: Sql, work: (sql: Query) => Promise<Result>): Promise<Result> {
+  let result: Result | undefined
+  await sql.begin(async (sql) => {
+    await sql`select pg_advisory_xact_lock(hashtext('archiver setup'))`
+    result = await work(sql)
+  })
+  return result as Result
+}
+
+/** The token named by its SHA-256, as base64url; its use is noted. Null: none of that hash, or its user is gone or shut out. */
+export async function useToken(sql: Sql, hash: string): Promise<TokenUse | null> {
+  const [use] = await sql<TokenUse[]>`
+    update auth.apikey as k
+    set "lastRequest" = case when k."expiresAt" <= now() then k."lastRequest" else now() end
+    from auth."user" as u
+    where k.key = ${hash} and k.enabled and u.id = k."referenceId"
+      and not (coalesce(u.banned, false) and coalesce(u."banExpires" > now(), true))
+    returning u.id, u.username, u.email, u.role, k.permissions::jsonb #>> '{role,0}' as token_role,
+      coalesce(k."expiresAt" <= now(), false) as expired`
+  return use ?? null
+}
+
+export interface TokenUse {
+  /** The user's. */
+  id: string
+  username: string | null
+  email: string
+  role: string | null
+  token_role: string | null
+  expired: boolean
+}
+
+export interface Token {
+  id: string
+  name: string
+  role: Role
+  expires_at: Date | null
+  last_used_at: Date | null
+  created_at: Date
+}
+
+/** Newest first. */
+export async function listTokens(sql: Sql, userId: string): Promise<Token[]> {
+  return sql<Token[]>`
+    select id, coalesce(name, '') as name, coalesce(permissions::jsonb #>> '{role,0}', 'viewer') as role,
+      "expiresAt" as expires_at, "lastRequest" as last_used_at, "createdAt" as created_at
+    from auth.apikey where "referenceId" = ${userId}
+    order by "createdAt" desc, id`
+}
+
+/** Throws NotFound, for another user's token too. */
+export async function deleteToken(sql: Sql, userId: string, id: string): Promise<void> {
+  const { count } = await sql`delete from auth.apikey where id = ${id} and "referenceId" = ${userId}`
+  if (count === 0) throw new NotFound('You have no token of this id')
+}
+
+/** Stores the token that the environment gives, in place of the one it gave before. It belongs to the oldest admin. */
+export async function keepEnvironmentToken(sql: Sql, hash: string): Promise<void> {
+  await sql`
+    insert into auth.apikey (id, "configId", name, "referenceId", key, enabled, "rateLimitEnabled", "requestCount",
+      permissions, "createdAt", "updatedAt")
+    select 'environment', 'default', 'API_TOKEN', u.id, ${hash}, true, false, 0, '{"role":["admin"]}', now(), now()
+    from auth."user" as u where u.role = 'admin' order by u."createdAt", u.id limit 1
+    on conflict (id) do update set key = excluded.key, "updatedAt" = now()
+    where apikey.key <> excluded.key`
+}
+
+/** Seconds until another try is allowed for any of these keys; 0 when it is allowed now. */
+export async function secondsUntilSignIn(
+  sql: Sql,
+  limits: { key: string; failures: number }[],
+  windowSeconds: number,
+): Promise<number> {
+  const [row] = await sql<[{ seconds: number }]>`
+    select coalesce(ceil(max(extract(epoch from f.since + make_interval(secs => ${windowSeconds}) - now()))), 0)::integer as seconds
+    from auth.sign_in_failures as f
+    join unnest(${limits.map(({ key }) => key)}::text[], ${limits.map(({ failures }) => failures)}::integer[]) as l (key, failures)
+      on l.key = f.key
+    where f.failures >= l.failures and f.since > now() - make_interval(secs => ${windowSeconds})`
+  return row.seconds
+}
+
+/** Counts a wrong password; a window that has passed begins anew, and forgotten ones are removed. */
+export async function noteSignInFailure(sql: Sql, keys: string[], windowSeconds: number): Promise<void> {
+  await sql`delete from auth.sign_in_failures where since < now() - make_interval(secs => ${windowSeconds})`
+  await sql`
+    insert into auth.sign_in_failures as f (key, failures, since)
+    select key, 1, now() from unnest(${keys}::text[]) as key order by key
+    on conflict (key) do update set failures = f.failures + 1`
+}
+
+export async function forgetSignInFailures(sql: Sql, key: string): Promise<void> {
+  await sql`delete from auth.sign_in_failures where key = ${key}`
+}

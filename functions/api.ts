@@ -1,0 +1,89 @@
+// The HTTP API: every route, what stands before them, and how errors are told. Its type is what the pages compile against.
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { bodyLimit } from 'hono/body-limit'
+import { sessionCookie } from './auth.ts'
+import type { Env, Server } from './context.ts'
+import { secureHeaders } from './middleware/headers.ts'
+import { sameOrigin } from './middleware/origin.ts'
+import { signedIn } from './middleware/session.ts'
+import { answerErrors, Problem, problem } from './problems.ts'
+import { archives } from './routes/archives.ts'
+import { auth } from './routes/auth.ts'
+import { backups } from './routes/backups.ts'
+import { description, docs } from './routes/docs.ts'
+import { events } from './routes/events.ts'
+import { health } from './routes/health.ts'
+import { hosts } from './routes/hosts.ts'
+import { jobs } from './routes/jobs.ts'
+import { log } from './routes/log.ts'
+import { me } from './routes/me.ts'
+import { setup } from './routes/setup.ts'
+import { stacks } from './routes/stacks.ts'
+import { tokens } from './routes/tokens.ts'
+
+export type Api = ReturnType<typeof makeApi>
+
+const largestBody = 1024 * 1024
+
+export function makeApi(server: Server) {
+  const app = new OpenAPIHono<Env>()
+  let document: ReturnType<typeof describe> | undefined
+  app.onError(answerErrors(server.log))
+  app.use('/api/*', secureHeaders)
+  app.use('/health', secureHeaders)
+  app.use(
+    '/api/*',
+    bodyLimit({ maxSize: largestBody, onError: (c) => problem(c, 413, { detail: 'The body is larger than 1 MiB' }) }),
+  )
+  app.use('/api/*', sameOrigin(server.config.baseUrl))
+
+  const open = app
+    .route('/health', health(server))
+    .route('/api/setup', setup(server))
+    .route('/api/auth', auth(server))
+    .route('/api/docs', docs())
+    .get('/api/openapi.json', (c) => c.json((document ??= describe(app, server.version))))
+
+  app.use('/api/*', signedIn(server))
+  const api = open
+    .route('/api/me', me(server))
+    .route('/api/tokens', tokens(server))
+    .route('/api/hosts', hosts(server))
+    .route('/api/stacks', stacks(server))
+    .route('/api/archives', archives(server))
+    .route('/api/jobs', jobs(server))
+    .route('/api/jobs', log(server))
+    .route('/api/backups', backups(server))
+    .route('/api/events', events(server))
+  app.all('/api/*', (c) =>
+    problem(c, 404, { detail: `There is nothing at ${c.req.method} ${c.req.path}. /api/docs lists what there is` }),
+  )
+  return api
+}
+
+/** The whole API in OpenAPI 3.1. */
+function describe(app: OpenAPIHono<Env>, version: string) {
+  const registry = app.openAPIRegistry
+  registry.register('Problem', Problem)
+  registry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
+  registry.registerComponent('securitySchemes', 'cookie', { type: 'apiKey', in: 'cookie', name: sessionCookie })
+  const document = app.getOpenAPI31Document({
+    ...description,
+    info: { ...description.info, version },
+    security: [{ token: [] }, { cookie: [] }],
+  })
+  // any operation can answer with a problem; said once here, so that clients' types hold the good answers alone
+  const trouble = {
+    description: 'What went wrong, in words',
+    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+  }
+  const operations = Object.values(document.paths ?? {}).flatMap((path) =>
+    Object.values(path as Record<string, Operation>),
+  )
+  for (const operation of operations) operation.responses = { ...operation.responses, default: trouble }
+  return document
+}
+
+interface Operation {
+  responses?: object
+}

@@ -1,0 +1,32 @@
+// What every route is given.
+import type { Sql } from 'db/connect'
+import type { Logger } from 'pino'
+import type { Auth } from './auth.ts'
+import type { Config } from './config.ts'
+import type { Live } from './live.ts'
+import type { Role } from 'db/domain/role'
+
+export interface Server {
+  config: Pick<Config, 'baseUrl' | 'timeZone' | 'apiToken'>
+  version: string
+  sql: Sql
+  auth: Auth
+  live: Live
+  log: Logger
+  /** Aborted when the server stops: streams that never end by themselves end then. */
+  stopping: AbortSignal
+  /** What is wrong with the parts of this process that no request would notice. */
+  ailments(): string[]
+}
+
+export interface User {
+  id: string
+  username: string
+  email: string
+  /** What this very request may do: the user's role, narrowed by the token's where one was used. */
+  role: Role
+}
+
+export interface Env {
+  Variables: { user: User; byToken: boolean }
+}

@@ -1,0 +1,54 @@
+// better-auth's own routes: sign-in, sign-out, passwords, sessions, users. Its errors are told the way all others are.
+import { OpenAPIHono, z } from '@hono/zod-openapi'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { Env, Server } from '../context.ts'
+import { throttleSignIn } from '../middleware/throttle.ts'
+import { problem } from '../problems.ts'
+import { body, json } from './definitions.ts'
+import { User } from './me.ts'
+
+export function auth({ auth, sql }: Server) {
+  const app = new OpenAPIHono<Env>()
+  app.openAPIRegistry.registerPath({
+    method: 'post',
+    path: '/sign-in/username',
+    tags: ['Signing in'],
+    summary: 'Sign in',
+    description: 'Sets the session cookie. After 10 wrong passwords within 10 minutes: 429, with `Retry-After`.',
+    security: [],
+    request: {
+      body: body(z.object({ username: z.string(), password: z.string() }), {
+        username: 'ada',
+        password: 'correct horse battery',
+      }),
+    },
+    responses: {
+      200: json(z.object({ user: User.omit({ role: true }).loose() }), 'Signed in', {
+        user: { id: 'k3J…', username: 'ada', email: 'ada@example.org' },
+      }),
+    },
+  })
+  app.openAPIRegistry.registerPath({
+    method: 'post',
+    path: '/sign-out',
+    tags: ['Signing in'],
+    summary: 'Sign out',
+    description: 'Ends the session and clears its cookie.',
+    responses: { 200: json(z.object({ success: z.boolean() }), 'Signed out', { success: true }) },
+  })
+  app.use('/sign-in/*', throttleSignIn(sql))
+  app.on(['GET', 'POST'], '/*', async (c) => {
+    if (c.req.header('authorization') !== undefined) {
+      return problem(c, 403, {
+        detail: 'A token cannot sign in, nor change passwords, sessions or users. Sign in with your name and password',
+      })
+    }
+    const answer = await auth.handler(c.req.raw)
+    if (answer.status < 400) return answer
+    const told = (await answer.json().catch(() => ({}))) as { message?: string }
+    const detail =
+      told.message ?? (answer.status === 404 ? `There is nothing at ${c.req.path}` : 'The request was refused')
+    return problem(c, answer.status as ContentfulStatusCode, { detail })
+  })
+  return app
+}

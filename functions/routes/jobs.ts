@@ -1,0 +1,186 @@
+// Executions, and what became of each stack in them.
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { jobStatuses, jobTriggers, jobTypes } from 'db/domain/job'
+import { phases } from 'db/domain/task'
+import { cancelJob, getJob, listJobs, listJobStacks } from 'db/queries/jobs'
+import type { Env, Server } from '../context.ts'
+import { atLeast } from '../middleware/session.ts'
+import { answerInvalid } from '../problems.ts'
+import { cursor, filterId, json, largeId, limit, page, pathId, smallId, time } from './definitions.ts'
+
+export const Job = z
+  .object({
+    id: z.number().int(),
+    job_type: z.enum(jobTypes),
+    archive_id: z.number().int().nullable(),
+    archive_name: z.string(),
+    status: z.enum(jobStatuses),
+    reason: z.string(),
+    triggered_by: z.enum(jobTriggers),
+    is_dry_run: z.boolean(),
+    created_at: time,
+    start_time: time.nullable(),
+    end_time: time.nullable(),
+    duration_seconds: z.number().nullable(),
+    cancel_requested_at: time.nullable(),
+    total_size_bytes: z.number(),
+    reclaimed_bytes: z.number(),
+    last_line: z.number().int().openapi({ description: 'Number of the newest log line' }),
+    stack_count: z.number().int(),
+  })
+  .openapi('Job')
+
+const JobStack = z
+  .object({
+    id: z.number().int(),
+    job_id: z.number().int(),
+    stack_id: z.number().int().nullable(),
+    host_id: z.number().int().nullable(),
+    host: z.string().nullable(),
+    stack_name: z.string(),
+    status: z.enum(jobStatuses),
+    reason: z.string(),
+    was_running: z.boolean().nullable(),
+    start_time: time.nullable(),
+    end_time: time.nullable(),
+    duration_seconds: z.number().nullable(),
+    downtime_seconds: z.number().nullable(),
+    archive_path: z.string().nullable(),
+    archive_size_bytes: z.number().nullable(),
+    file_count: z.number().nullable(),
+    progress: z
+      .object({
+        phase: z.enum(phases),
+        files: z.number(),
+        bytes: z.number(),
+        total_bytes: z.number().nullable(),
+        stopped_at: z.string().nullable(),
+      })
+      .nullable()
+      .openapi({ description: 'While it runs' }),
+    out_of_contact_since: time.nullable().openapi({ description: 'Its agent works on, but has not been heard of' }),
+    backup_id: z.number().int().nullable(),
+  })
+  .openapi('JobStack')
+
+export const exampleJob = {
+  id: 123,
+  job_type: 'archive',
+  archive_id: 3,
+  archive_name: 'nightly',
+  status: 'success',
+  reason: '',
+  triggered_by: 'manual',
+  is_dry_run: false,
+  created_at: '2026-11-23T01:00:00.000Z',
+  start_time: '2026-11-23T01:00:01.000Z',
+  end_time: '2026-11-23T01:02:11.000Z',
+  duration_seconds: 130,
+  cancel_requested_at: null,
+  total_size_bytes: 734_003_200,
+  reclaimed_bytes: 0,
+  last_line: 48,
+  stack_count: 1,
+}
+
+export const exampleJobStack = {
+  id: 310,
+  job_id: 123,
+  stack_id: 7,
+  host_id: 1,
+  host: 'local',
+  stack_name: 'wiki',
+  status: 'success',
+  reason: '',
+  was_running: true,
+  start_time: '2026-11-23T01:00:01.000Z',
+  end_time: '2026-11-23T01:02:11.000Z',
+  duration_seconds: 130,
+  downtime_seconds: 14.2,
+  archive_path: '/archives/nightly/wiki/20261123_020004_wiki.tar.zst',
+  archive_size_bytes: 734_003_200,
+  file_count: 6500,
+  progress: null,
+  out_of_contact_since: null,
+  backup_id: 42,
+}
+
+const tags = ['Jobs']
+const params = pathId(largeId)
+
+export function jobs({ sql }: Server) {
+  return new OpenAPIHono<Env>({ defaultHook: answerInvalid })
+    .openapi(
+      createRoute({
+        method: 'get',
+        path: '/',
+        tags,
+        summary: 'List jobs',
+        description: 'Newest first, by pages.',
+        request: {
+          query: z.object({
+            archive_id: filterId(smallId, 'archive'),
+            stack_id: filterId(smallId, 'stack'),
+            type: z
+              .enum(jobTypes, `must be one of ${jobTypes.join(', ')}`)
+              .optional()
+              .openapi({ example: 'archive' }),
+            status: z
+              .enum(jobStatuses, `must be one of ${jobStatuses.join(', ')}`)
+              .optional()
+              .openapi({ example: 'failed' }),
+            limit: limit(50, 500),
+            cursor,
+          }),
+        },
+        responses: {
+          200: json(z.object({ jobs: z.array(Job), next_cursor: z.string().nullable() }), 'A page of jobs', {
+            jobs: [exampleJob],
+            next_cursor: '123',
+          }),
+        },
+      }),
+      async (c) => {
+        const { limit, cursor, ...filter } = c.req.valid('query')
+        const { rows, next_cursor } = page(await listJobs(sql, { ...filter, before: cursor, limit: limit + 1 }), limit)
+        return c.json({ jobs: rows, next_cursor }, 200)
+      },
+    )
+    .openapi(
+      createRoute({
+        method: 'get',
+        path: '/{id}',
+        tags,
+        summary: 'One job',
+        description: 'The job, and in `metrics` each of its stacks: status, downtime, size, progress while it runs.',
+        request: { params },
+        responses: {
+          200: json(z.object({ job: Job, metrics: z.array(JobStack) }), 'The job with its stacks', {
+            job: exampleJob,
+            metrics: [exampleJobStack],
+          }),
+        },
+      }),
+      async (c) => {
+        const { id } = c.req.valid('param')
+        return c.json({ job: await getJob(sql, id), metrics: await listJobStacks(sql, id) }, 200)
+      },
+    )
+    .openapi(
+      createRoute({
+        method: 'post',
+        path: '/{id}/cancel',
+        tags,
+        summary: 'Cancel a job',
+        description:
+          'What has not begun is given up at once; what runs is given up at its next step, and its stack is started again. Needs the role of an operator. 409 when the job has ended.',
+        middleware: atLeast('operator'),
+        request: { params },
+        responses: { 202: json(z.object({}), 'Cancel was asked for', {}) },
+      }),
+      async (c) => {
+        await cancelJob(sql, c.req.valid('param').id)
+        return c.json({}, 202)
+      },
+    )
+}

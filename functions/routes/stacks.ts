@@ -1,0 +1,98 @@
+// Compose projects as the agents found them.
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { backupStates } from 'db/domain/backup'
+import { listStacks } from 'db/queries/stacks'
+import type { Env, Server } from '../context.ts'
+import { answerInvalid } from '../problems.ts'
+import { filterId, json, smallId, time } from './definitions.ts'
+
+const Stack = z
+  .object({
+    id: z.number().int(),
+    host_id: z.number().int(),
+    host: z.string(),
+    name: z.string(),
+    path: z.string(),
+    folder: z.string().openapi({ description: 'Its folder below an archive’s' }),
+    compose_file: z.string(),
+    project: z.string(),
+    kind: z
+      .enum(['direct', 'nested', 'project'])
+      .openapi({ description: 'Found in a mount’s root, one level below, or by labels alone' }),
+    running: z.boolean(),
+    containers: z.array(
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        service: z.string(),
+        image: z.string(),
+        state: z.string(),
+        health: z.string(),
+      }),
+    ),
+    mounts: z.array(
+      z.object({
+        service: z.string(),
+        type: z.string(),
+        source: z.string(),
+        destination: z.string(),
+        covered: z.boolean(),
+        why: z.string(),
+      }),
+    ),
+    own: z.boolean().openapi({ description: 'Docker Archiver itself runs in it; it is never stopped' }),
+    seen_at: time,
+    gone_at: time.nullable().openapi({ description: 'Since when its compose file has not been seen' }),
+    archives: z.array(z.object({ id: z.number().int(), name: z.string() })),
+    last_backup: z
+      .object({ id: z.number().int(), created_at: z.string(), size_bytes: z.number(), state: z.enum(backupStates) })
+      .nullable(),
+  })
+  .openapi('Stack')
+
+const example = {
+  id: 7,
+  host_id: 1,
+  host: 'local',
+  name: 'wiki',
+  path: '/srv/stacks/wiki',
+  folder: 'wiki',
+  compose_file: 'compose.yml',
+  project: 'wiki',
+  kind: 'nested',
+  running: true,
+  containers: [
+    { id: '4f1c…', name: 'wiki-web-1', service: 'web', image: 'wiki:3', state: 'running', health: 'healthy' },
+  ],
+  mounts: [
+    {
+      service: 'web',
+      type: 'volume',
+      source: 'wiki_data',
+      destination: '/data',
+      covered: true,
+      why: 'a volume of the local driver',
+    },
+  ],
+  own: false,
+  seen_at: '2026-11-23T08:00:00.000Z',
+  gone_at: null,
+  archives: [{ id: 3, name: 'nightly' }],
+  last_backup: { id: 42, created_at: '2026-11-23T01:00:04.000Z', size_bytes: 734_003_200, state: 'good' },
+}
+
+export function stacks({ sql }: Server) {
+  return new OpenAPIHono<Env>({ defaultHook: answerInvalid }).openapi(
+    createRoute({
+      method: 'get',
+      path: '/',
+      tags: ['Stacks'],
+      summary: 'List stacks',
+      description:
+        'All stacks by host and name: what runs in them, what a backup of them holds and what not. One that is gone is listed while it has an archive or a backup.',
+      request: { query: z.object({ host_id: filterId(smallId, 'host') }) },
+      responses: { 200: json(z.object({ stacks: z.array(Stack) }), 'The stacks', { stacks: [example] }) },
+    }),
+    async (c) => c.json({ stacks: await listStacks(sql, c.req.valid('query')) }, 200),
+  )
+}

@@ -1,0 +1,143 @@
+// One running server: its connections, its worker, its port; begun in order and ended in the reverse.
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { createAdaptorServer } from '@hono/node-server'
+import { connect } from 'db/connect'
+import { messageOf } from 'db/domain/errors'
+import { migrate } from 'db/migrate'
+import pg from 'pg'
+import type { Logger } from 'pino'
+import { makeApi } from './api.ts'
+import { makeAuth } from './auth.ts'
+import type { Config } from './config.ts'
+import { makeLive } from './live.ts'
+import manifest from './package.json' with { type: 'json' }
+import { isUnreachableDatabase } from './problems.ts'
+import { setUpUnattended } from './setup.ts'
+import { makeWeb } from './web.ts'
+import { startWorker } from './worker.ts'
+
+const pages = fileURLToPath(new URL('../web/build', import.meta.url))
+
+export interface RunningServer {
+  url: string
+  /** Resolves within a few seconds, whoever is still connected. */
+  stop(): Promise<void>
+}
+
+/** Waits for the database as long as it takes, or until `given up` is aborted. */
+export async function startServer(config: Config, log: Logger, givenUp: AbortSignal): Promise<RunningServer> {
+  await using started = new AsyncDisposableStack()
+  const later = (end: () => unknown) => started.defer(async () => void (await end()))
+
+  await waitForDatabase(config.databaseUrl, log, givenUp)
+  await migrate(config.databaseUrl)
+
+  const sql = connect(config.databaseUrl, { name: 'archiver server' })
+  later(() => sql.end({ timeout: 2 }))
+  const authPool = pool(config.databaseUrl, 'archiver sign-in', 5, log, '-c search_path=auth')
+  later(() => authPool.end())
+  const auth = makeAuth(config, authPool, log)
+  await setUpUnattended({ sql, auth, config }, config)
+
+  const workerPool = pool(config.databaseUrl, 'archiver worker', 6, log)
+  later(() => workerPool.end())
+  const worker = await keepWorking(() => startWorker(workerPool, sql, log), log)
+  later(worker.stop)
+  const live = makeLive(config.databaseUrl, log)
+  later(live.close)
+
+  const stopping = new AbortController()
+  const app = makeApi({
+    config,
+    version: manifest.version,
+    sql,
+    auth,
+    live,
+    log,
+    stopping: stopping.signal,
+    ailments: worker.ailments,
+  })
+  app.route('/', makeWeb(pages))
+  const server = createAdaptorServer({ fetch: app.fetch })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(config.port, config.host, resolve)
+  })
+  later(async () => {
+    stopping.abort()
+    const closed = new Promise((resolve) => server.close(resolve))
+    await Promise.race([closed, sleep(1000, undefined, { ref: false })])
+    if ('closeAllConnections' in server) server.closeAllConnections()
+    await closed
+  })
+
+  const ending = started.move()
+  return { url: urlOf(config, server.address() as AddressInfo), stop: () => ending.disposeAsync() }
+}
+
+async function waitForDatabase(url: string, log: Logger, givenUp: AbortSignal): Promise<void> {
+  for (let wait = 250; ; wait = Math.min(wait * 2, 5000)) {
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      return
+    } catch (error) {
+      if (!isUnreachableDatabase(error)) throw new Error('The database refuses us', { cause: error })
+      log.warn({ error: messageOf(error) }, 'waiting for the database')
+    } finally {
+      await client.end().catch(() => {})
+    }
+    await sleep(wait, undefined, { signal: givenUp })
+  }
+}
+
+function pool(connectionString: string, name: string, max: number, log: Logger, options?: string): pg.Pool {
+  const made = new pg.Pool({
+    connectionString,
+    application_name: name,
+    max,
+    connectionTimeoutMillis: 10_000,
+    ...(options && { options }),
+  })
+  const lost = (error: Error) => log.warn({ error: messageOf(error), pool: name }, 'a database connection was lost')
+  // one that breaks, idle or in use, would otherwise end the process
+  made.on('error', lost)
+  made.on('connect', (client) => client.on('error', lost))
+  return made
+}
+
+/** A worker that gave up is started again: without it no job would ever end. */
+async function keepWorking(start: () => ReturnType<typeof startWorker>, log: Logger) {
+  const stopping = new AbortController()
+  let runner: Awaited<ReturnType<typeof start>> | undefined = await start()
+  const forever = (async () => {
+    while (!stopping.signal.aborted) {
+      try {
+        runner ??= await start()
+        await runner.promise
+      } catch (error) {
+        if (!stopping.signal.aborted)
+          log.warn({ error: messageOf(error) }, 'the worker has stopped and is started again')
+      }
+      runner = undefined
+      await sleep(1000, undefined, { signal: stopping.signal }).catch(() => {})
+    }
+  })()
+  return {
+    ailments: () => (runner ? [] : ['The worker that closes finished jobs is not running']),
+    stop: async () => {
+      stopping.abort()
+      await runner?.stop().catch(() => {})
+      await forever
+    },
+  }
+}
+
+function urlOf(config: Config, { address, port }: AddressInfo): string {
+  const everywhere = address === '0.0.0.0' || address === '::'
+  const host = everywhere ? 'localhost' : address.includes(':') ? `[${address}]` : address
+  return config.baseUrl ?? `http://${host}:${port}`
+}
