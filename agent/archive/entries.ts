@@ -1,0 +1,167 @@
+// Writes what the walk found as tar entries, one at a time.
+import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, type BigIntStats } from 'node:fs'
+import { encodeHead, paddedSize, typeflags, type EntryHead } from './header.ts'
+import { EngineError, type PackResult } from './protocol.ts'
+import type { Pulse } from './pulse.ts'
+import type { Remarks } from './remarks.ts'
+import type { Found } from './walk.ts'
+import { reasonOf } from './words.ts'
+import type { ZstdFile } from './zstd-file.ts'
+
+export class EntryWriter {
+  readonly counts = { files: 0, directories: 0, others: 0, bytes_read: 0 } satisfies Partial<PackResult>
+  written = 0
+  /** First name of each file with further names still to come. */
+  readonly #names = new Map<string, { name: string; more: number }>()
+  readonly #out: ZstdFile
+  readonly #remarks: Remarks
+  readonly #pulse: Pulse
+
+  constructor(out: ZstdFile, remarks: Remarks, pulse: Pulse) {
+    this.#out = out
+    this.#remarks = remarks
+    this.#pulse = pulse
+  }
+
+  async add({ name, path, stat }: Found): Promise<void> {
+    if (stat.isDirectory()) {
+      this.#head(stat, { name: `${name}/`, typeflag: typeflags.directory })
+      this.counts.directories++
+    } else if (stat.isSocket()) {
+      this.#remarks.note(name, 'is a socket, which archives do not keep')
+    } else if (this.#addFurtherName(name, stat)) {
+      this.counts[stat.isFile() ? 'files' : 'others']++
+    } else if (stat.isFile()) {
+      await this.#addFile(name, path)
+    } else if (stat.isSymbolicLink()) {
+      this.#addSymlink(name, path, stat)
+    } else {
+      this.#head(stat, { name, typeflag: specialTypeflag(stat), ...deviceNumbers(stat.rdev) })
+      this.#remember(name, stat)
+      this.counts.others++
+    }
+    this.#pulse.files = this.counts.files
+  }
+
+  #addFurtherName(name: string, stat: BigIntStats): boolean {
+    if (stat.nlink === 1n) return false
+    const known = this.#names.get(identity(stat))
+    if (!known) return false
+    this.#head(stat, { name, typeflag: typeflags.hardLink, linkname: known.name })
+    if (--known.more === 0) this.#names.delete(identity(stat))
+    return true
+  }
+
+  #remember(name: string, stat: BigIntStats): void {
+    if (stat.nlink > 1n) this.#names.set(identity(stat), { name, more: Number(stat.nlink) - 1 })
+  }
+
+  #addSymlink(name: string, path: Buffer, stat: BigIntStats): void {
+    let linkname: string
+    try {
+      linkname = readlinkSync(path, 'latin1')
+    } catch (error) {
+      return this.#remarks.notRead(name, error as NodeJS.ErrnoException)
+    }
+    this.#head(stat, { name, typeflag: typeflags.symlink, linkname })
+    this.#remember(name, stat)
+    this.counts.others++
+  }
+
+  async #addFile(name: string, path: Buffer): Promise<void> {
+    let fd: number
+    try {
+      // O_NONBLOCK: should a FIFO have taken its place, opening it must not wait for a writer
+      fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    } catch (error) {
+      return this.#remarks.notRead(name, error as NodeJS.ErrnoException)
+    }
+    try {
+      const before = fstatSync(fd, { bigint: true })
+      if (!before.isFile()) return this.#remarks.replaced(name)
+      const size = Number(before.size)
+      this.#head(before, { name, typeflag: typeflags.file, size })
+      this.#remember(name, before)
+      this.counts.files++
+      this.counts.bytes_read += size
+      const { read, error } = await this.#copy(fd, size)
+      if (error !== undefined) this.#remarks.notReadWholly(name, read, size, error)
+      else this.#tellChange(name, before, fstatSync(fd, { bigint: true }), read)
+    } catch (error) {
+      // fstat fails where a network file system has lost the file
+      if (error instanceof EngineError) throw error
+      this.#remarks.changedWhileRead(name, `its state cannot be read: ${reasonOf(error)}`)
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  /** Exactly `size` bytes and the filling of the last block go out, whatever the file has become. */
+  async #copy(fd: number, size: number): Promise<{ read: number; error?: unknown }> {
+    let read = 0
+    let failure: { error?: unknown } | undefined
+    for (let at = 0; at < paddedSize(size);) {
+      const room = this.#out.room()
+      let length = 0
+      if (failure === undefined && at < size) {
+        try {
+          length = readSync(fd, room, 0, Math.min(room.length, size - at), null)
+          if (length === 0) failure = {}
+        } catch (error) {
+          failure = { error }
+        }
+        read += length
+        this.#pulse.bytes += length
+      } else {
+        length = Math.min(room.length, paddedSize(size) - at)
+        room.fill(0, 0, length)
+      }
+      this.#out.filled(length)
+      at += length
+      if (this.#pulse.due()) await this.#pulse.beat()
+    }
+    return { read, ...failure }
+  }
+
+  #tellChange(name: string, before: BigIntStats, after: BigIntStats, read: number): void {
+    if (after.size > before.size) {
+      const text = `grew from ${before.size} to ${after.size} bytes while it was read; the archive holds the first ${before.size}`
+      this.#remarks.changedWhileRead(name, text)
+    } else if (read < before.size) {
+      const text = `shrank from ${before.size} to ${read} bytes while it was read; the rest is zeros in the archive`
+      this.#remarks.changedWhileRead(name, text)
+    } else if (after.size !== before.size || after.mtimeNs !== before.mtimeNs || after.ctimeNs !== before.ctimeNs) {
+      this.#remarks.changedWhileRead(name, 'changed while it was read; the archive may hold a mixture of old and new')
+    }
+  }
+
+  #head(stat: BigIntStats, rest: Pick<EntryHead, 'name' | 'typeflag'> & Partial<EntryHead>): void {
+    const head = {
+      mode: Number(stat.mode & 0o7777n),
+      uid: Number(stat.uid),
+      gid: Number(stat.gid),
+      size: 0,
+      mtimeNs: stat.mtimeNs,
+      ...rest,
+    }
+    this.#out.write(encodeHead(head))
+    this.written++
+  }
+}
+
+/** The time of birth tells a file from a later one that got the same inode number while we packed. */
+function identity(stat: BigIntStats): string {
+  return `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`
+}
+
+function specialTypeflag(stat: BigIntStats): EntryHead['typeflag'] {
+  if (stat.isFIFO()) return typeflags.fifo
+  return stat.isBlockDevice() ? typeflags.blockDevice : typeflags.characterDevice
+}
+
+/** As glibc's gnu_dev_major and gnu_dev_minor. */
+function deviceNumbers(rdev: bigint): { major: number; minor: number } {
+  const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn)
+  const minor = (rdev & 0xffn) | ((rdev >> 12n) & ~0xffn)
+  return { major: Number(major), minor: Number(minor) }
+}

@@ -1,0 +1,127 @@
+// Encodes the head of one tar entry: a ustar block, with a pax header before it when the block cannot hold a value.
+// tar's own Header and Pax take names as UTF-8 text, so bytes that are not UTF-8 would be lost; hence this encoder.
+// Names are "latin1" strings here and in walk.ts: one character is one byte, compared and sorted as bytes, at a
+// quarter of the memory of a Buffer each. Format: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Header Block".
+import { isUtf8 } from 'node:buffer'
+
+export const BLOCK = 512
+
+/** The two blocks of zeros that end a tar. */
+export const endOfArchive = Buffer.alloc(2 * BLOCK)
+
+export const typeflags = {
+  file: '0',
+  hardLink: '1',
+  symlink: '2',
+  characterDevice: '3',
+  blockDevice: '4',
+  directory: '5',
+  fifo: '6',
+} as const
+
+export interface EntryHead {
+  /** Bytes as latin1; a directory's ends in "/". */
+  name: string
+  typeflag: (typeof typeflags)[keyof typeof typeflags]
+  /** The 12 permission bits. */
+  mode: number
+  uid: number
+  gid: number
+  /** Bytes of content that follow. */
+  size: number
+  mtimeNs: bigint
+  /** Target of a link, bytes as latin1. */
+  linkname?: string
+  /** Of devices. */
+  major?: number
+  minor?: number
+}
+
+export function encodeHead(entry: EntryHead): Buffer {
+  const records = paxRecords(entry)
+  const block = ustarBlock(entry)
+  if (records === '') return block
+  const head = ustarBlock({
+    name: 'PaxHeaders/next',
+    typeflag: 'x',
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: records.length,
+    mtimeNs: 0n,
+  })
+  const padded = Buffer.alloc(paddedSize(records.length))
+  padded.write(records, 'latin1')
+  return Buffer.concat([head, padded, block])
+}
+
+/** Content is filled up to whole blocks. */
+export function paddedSize(size: number): number {
+  return Math.ceil(size / BLOCK) * BLOCK
+}
+
+function paxRecords(entry: EntryHead): string {
+  const { name, linkname = '', mtimeNs, size, uid, gid } = entry
+  let names = ''
+  if (name.length > 100) names += paxRecord('path', name)
+  if (linkname.length > 100) names += paxRecord('linkpath', linkname)
+  // pax names are UTF-8 unless said otherwise; readers convert them, and would change or refuse other bytes
+  if (names !== '' && !isUtf8(Buffer.from(names, 'latin1'))) names = paxRecord('hdrcharset', 'BINARY') + names
+  let records = names
+  const seconds = mtimeNs / 1_000_000_000n
+  if (mtimeNs < 0n || seconds > 0o77777777777n || seconds * 1_000_000_000n !== mtimeNs) {
+    records += paxRecord('mtime', decimalSeconds(mtimeNs))
+  }
+  if (size > 0o77777777777) records += paxRecord('size', String(size))
+  if (uid > 0o7777777) records += paxRecord('uid', String(uid))
+  if (gid > 0o7777777) records += paxRecord('gid', String(gid))
+  return records
+}
+
+/** "LENGTH key=value\n", where the length counts its own digits too. */
+function paxRecord(key: string, value: string): string {
+  const rest = ` ${key}=${value}\n`
+  let length = rest.length + 1
+  while (String(length).length + rest.length !== length) length = String(length).length + rest.length
+  return length + rest
+}
+
+function decimalSeconds(ns: bigint): string {
+  const absolute = ns < 0n ? -ns : ns
+  const fraction = (absolute % 1_000_000_000n).toString().padStart(9, '0').replace(/0+$/, '')
+  return `${ns < 0n ? '-' : ''}${absolute / 1_000_000_000n}${fraction && '.'}${fraction}`
+}
+
+function ustarBlock(entry: Omit<EntryHead, 'typeflag'> & { typeflag: string }): Buffer {
+  const block = Buffer.alloc(BLOCK)
+  block.write(entry.name, 0, 100, 'latin1')
+  writeNumber(block, 100, 8, entry.mode)
+  writeNumber(block, 108, 8, entry.uid)
+  writeNumber(block, 116, 8, entry.gid)
+  writeNumber(block, 124, 12, entry.size)
+  writeNumber(block, 136, 12, entry.mtimeNs < 0n ? 0 : Number(entry.mtimeNs / 1_000_000_000n))
+  block.write(entry.typeflag, 156, 1, 'latin1')
+  if (entry.linkname !== undefined) block.write(entry.linkname, 157, 100, 'latin1')
+  block.write('ustar\x0000', 257, 8, 'latin1')
+  writeNumber(block, 329, 8, entry.major ?? 0)
+  writeNumber(block, 337, 8, entry.minor ?? 0)
+  let sum = 8 * 0x20 // the checksum counts its own field as spaces
+  for (const byte of block) sum += byte
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 8, 'latin1')
+  return block
+}
+
+/** Octal digits and a NUL; a number too large for them in base 256, as GNU tar and libarchive do. */
+function writeNumber(block: Buffer, offset: number, length: number, value: number): void {
+  const digits = value.toString(8).padStart(length - 1, '0')
+  if (digits.length < length) {
+    block.write(digits, offset, length - 1, 'latin1')
+    return
+  }
+  let rest = value
+  for (let at = offset + length - 1; at > offset; at--) {
+    block[at] = rest % 256
+    rest = Math.floor(rest / 256)
+  }
+  block[offset] = 0x80
+}

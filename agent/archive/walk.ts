@@ -1,0 +1,101 @@
+// Visits a folder and everything below it, each folder before its content, names sorted by their bytes.
+// Holds one list of names for each folder between the root and the current entry, and nothing else.
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  type BigIntStats,
+} from 'node:fs'
+import type { Source } from './protocol.ts'
+
+export interface Found {
+  /** The name in the tar, without a closing "/"; bytes as latin1. */
+  name: string
+  /** The path to open it by, valid until the next entry is asked for. */
+  path: Buffer
+  stat: BigIntStats
+}
+
+/** What could not be visited: vanished (ENOENT) or unreadable. */
+export interface Unvisited {
+  name: string
+  error: NodeJS.ErrnoException
+}
+
+export interface OpenFolder {
+  fd: number
+  /** Where its entries are found, as latin1. */
+  reach: string
+  name: string
+  names: string[]
+  next: number
+}
+
+// Entries are reached through the open folder: paths longer than the kernel's 4,095 bytes work, and a folder that is
+// replaced by a symbolic link meanwhile leads nowhere else. Elsewhere than on Linux the path itself has to do.
+const throughDescriptors = existsSync('/proc/self/fd')
+
+/** Opens a source's folder. Its own path may be a symbolic link; nothing below it is followed. */
+export function openRoot(source: Source): OpenFolder {
+  return openFolder(latin1(source.path), latin1(source.prefix), constants.O_DIRECTORY)
+}
+
+/** Closes `root` at its end, or when it is left early. `excluded` are folders or files by identity, however reached. */
+export function* walk(root: OpenFolder, excluded: BigIntStats[]): Generator<Found | Unvisited, void, void> {
+  const open: OpenFolder[] = [root]
+  try {
+    yield { name: root.name, path: bytes(root.reach + '/.'), stat: fstatSync(root.fd, { bigint: true }) }
+    yield* list(root)
+    for (let folder = open.at(-1); folder !== undefined; folder = open.at(-1)) {
+      const base = folder.names[folder.next++]
+      if (base === undefined) {
+        closeSync(folder.fd)
+        open.pop()
+        continue
+      }
+      const name = `${folder.name}/${base}`
+      const reach = `${folder.reach}/${base}`
+      const path = bytes(reach)
+      let child: OpenFolder | undefined
+      try {
+        const stat = lstatSync(path, { bigint: true })
+        if (excluded.some((other) => other.ino === stat.ino && other.dev === stat.dev)) continue
+        yield { name, path, stat }
+        if (!stat.isDirectory()) continue
+        child = openFolder(reach, name, constants.O_DIRECTORY | constants.O_NOFOLLOW)
+      } catch (error) {
+        yield { name, error: error as NodeJS.ErrnoException }
+        continue
+      }
+      open.push(child)
+      yield* list(child)
+    }
+  } finally {
+    for (const folder of open) closeSync(folder.fd)
+  }
+}
+
+function* list(folder: OpenFolder): Generator<Unvisited, void, void> {
+  try {
+    folder.names = readdirSync(bytes(folder.reach), 'latin1').sort()
+  } catch (error) {
+    yield { name: folder.name, error: error as NodeJS.ErrnoException }
+  }
+}
+
+function openFolder(path: string, name: string, flags: number): OpenFolder {
+  const fd = openSync(bytes(path), constants.O_RDONLY | flags)
+  return { fd, reach: throughDescriptors ? `/proc/self/fd/${fd}` : path, name, names: [], next: 0 }
+}
+
+function bytes(name: string): Buffer {
+  return Buffer.from(name, 'latin1')
+}
+
+export function latin1(text: string): string {
+  return Buffer.from(text).toString('latin1')
+}
