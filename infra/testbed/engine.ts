@@ -1,0 +1,91 @@
+// The Docker Engine the tests use: the machine's own where one answers, else a private one with folders of its own.
+import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { cacheFolder, dockerConfig } from './folders.ts'
+import { run, works } from './run.ts'
+import { until } from './until.ts'
+
+const runFolder = '/run/archiver-testbed'
+const usersFolder = join(runFolder, 'users')
+const pidFile = join(runFolder, 'docker.pid')
+const privateHost = `unix://${runFolder}/docker.sock`
+
+export interface Engine {
+  /** A value for DOCKER_HOST; empty when the default socket answers. */
+  host: string
+  /** Ends a private engine that nobody else uses. */
+  stop(): Promise<void>
+}
+
+/** Undefined when there is none and none can be started here. */
+export async function startEngine(): Promise<Engine | undefined> {
+  const host = process.env['DOCKER_HOST'] ?? ''
+  if (host !== privateHost && (await answers(host))) return { host, stop: async () => {} }
+  if (process.getuid?.() !== 0 || !(await works('dockerd', ['--version']))) return undefined
+  await mkdir(usersFolder, { recursive: true })
+  const me = join(usersFolder, String(process.pid))
+  await writeFile(me, '')
+  if (!(await answers(privateHost))) await startPrivateEngine()
+  return { host: privateHost, stop: () => leavePrivateEngine(me) }
+}
+
+async function answers(host: string): Promise<boolean> {
+  const env = { ...process.env, DOCKER_CONFIG: dockerConfig, ...(host === '' ? {} : { DOCKER_HOST: host }) }
+  return await works('docker', ['version', '--format', '{{.Server.Version}}'], { env, timeout: 10_000 })
+}
+
+async function startPrivateEngine(): Promise<void> {
+  console.log('Starting a Docker Engine for the tests …')
+  await mkdir(cacheFolder, { recursive: true })
+  const logFile = join(cacheFolder, 'engine.log')
+  const log = openSync(logFile, 'w')
+  const child = spawn(
+    'dockerd',
+    [
+      ...['--host', privateHost, '--pidfile', pidFile],
+      ...['--data-root', join(cacheFolder, 'engine'), '--exec-root', join(runFolder, 'exec')],
+    ],
+    // A session of its own: Ctrl-C must not end it before the tests' containers are removed.
+    { detached: true, stdio: ['ignore', log, log], cwd: '/' },
+  )
+  closeSync(log)
+  let ended = false
+  child.on('error', () => (ended = true)).on('exit', () => (ended = true))
+  child.unref()
+  await until('the Docker Engine of the tests', async () => ended || (await answers(privateHost)), 60_000)
+  if (ended) throw new Error(`The Docker Engine did not start: ${(await readFile(logFile, 'utf8')).slice(-2000)}`)
+}
+
+/** The last one out ends it; images stay for the next run, all else goes. */
+async function leavePrivateEngine(me: string): Promise<void> {
+  await rm(me, { force: true })
+  const users = await readdir(usersFolder)
+  if (users.some((pid) => isAlive(Number(pid)))) return
+  const env = { ...process.env, DOCKER_HOST: privateHost, DOCKER_CONFIG: dockerConfig }
+  const containers = (await run('docker', ['ps', '-aq'], { env })).split('\n').filter(Boolean)
+  if (containers.length > 0) await run('docker', ['rm', '-fv', ...containers], { env })
+  const volumes = (await run('docker', ['volume', 'ls', '-q'], { env })).split('\n').filter(Boolean)
+  if (volumes.length > 0) await run('docker', ['volume', 'rm', '-f', ...volumes], { env })
+  await run('docker', ['network', 'prune', '-f'], { env })
+  const pid = Number(await readFile(pidFile, 'utf8'))
+  process.kill(pid, 'SIGTERM')
+  await until('the Docker Engine to end', () => !isAlive(pid), 60_000)
+  await unmountBelow(runFolder)
+  await rm(runFolder, { recursive: true, force: true })
+}
+
+async function unmountBelow(folder: string): Promise<void> {
+  const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '')
+  for (const mount of mounts.filter((path) => path.startsWith(`${folder}/`)).reverse()) await works('umount', [mount])
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
