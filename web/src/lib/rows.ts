@@ -1,0 +1,17 @@
+// Rows as the API sends them, under their columns' names.
+import type { InferRequestType, InferResponseType } from 'hono/client'
+import type { client } from './client.ts'
+
+type Api = (typeof client)['api']
+
+export type Me = InferResponseType<Api['me']['$get'], 200>
+export type Role = Me['user']['role']
+export type Host = InferResponseType<Api['hosts']['$get'], 200>['hosts'][number]
+export type HostStatus = NonNullable<Host['status']>
+export type Stack = InferResponseType<Api['stacks']['$get'], 200>['stacks'][number]
+export type Archive = InferResponseType<Api['archives']['$get'], 200>['archives'][number]
+export type ArchiveBody = Required<Omit<InferRequestType<Api['archives']['$post']>['json'], 'format'>>
+export type Job = InferResponseType<Api['jobs']['$get'], 200>['jobs'][number]
+export type JobStack = InferResponseType<Api['jobs'][':id']['$get'], 200>['metrics'][number]
+export type LogLine = InferResponseType<Api['jobs'][':id']['log']['tail']['$get'], 200>['lines'][number]
+export type Backup = InferResponseType<Api['backups']['$get'], 200>['backups'][number]

@@ -1,0 +1,2 @@
+// A single-page app: the server only answers /api.
+export const ssr = false
