@@ -1,4 +1,5 @@
 // The log of a job: as a file, by pages, and live.
+import { ReadableStream as NodeStream } from 'node:stream/web'
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { isFinished, logLevels } from 'db/domain/job'
 import type { TypedResponse } from 'hono'
@@ -68,7 +69,7 @@ export function log({ sql, live, log, stopping }: Server) {
         await getJob(sql, id)
         const name =
           stack === undefined ? `job-${id}.log` : `job-${id}-${stack.replaceAll(/[^A-Za-z0-9._-]+/g, '_')}.log`
-        const file = c.body(ReadableStream.from(asText(readLog(sql, id, stack))) as ReadableStream, 200, {
+        const file = c.body(NodeStream.from(asText(readLog(sql, id, stack))) as ReadableStream, 200, {
           'Content-Type': 'text/plain; charset=utf-8',
           'Content-Disposition': `attachment; filename="${name}"`,
         })
