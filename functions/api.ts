@@ -33,7 +33,10 @@ export function makeApi(server: Server) {
   app.use('/health', secureHeaders)
   app.use(
     '/api/*',
-    bodyLimit({ maxSize: largestBody, onError: (c) => problem(c, 413, { detail: 'The body is larger than 1 MiB' }) }),
+    bodyLimit({
+      maxSize: largestBody, // what is left of the body is not read, so nothing else can come over this connection
+      onError: (c) => problem(c, 413, { detail: 'The body is larger than 1 MiB' }, { Connection: 'close' }),
+    }),
   )
   app.use('/api/*', sameOrigin(server.config.baseUrl))
 

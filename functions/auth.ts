@@ -56,7 +56,9 @@ export function makeAuth(config: Pick<Config, 'secretKey' | 'baseUrl'>, pool: pg
       database: { validateSchema: false },
     },
     telemetry: { enabled: false },
-    logger: { level: 'error', log: (_level, message) => log.warn({ from: 'better-auth' }, message) },
+    // thrown to problems.ts, which tells and logs them like all others
+    onAPIError: { throw: true },
+    logger: { log: (level, message) => log[level === 'error' ? 'warn' : 'debug']({ from: 'better-auth' }, message) },
     plugins: [
       username({
         minUsernameLength: 3,

@@ -25,18 +25,23 @@ export function makeLive(databaseUrl: string, log: Logger): Live {
   const followers = new Set<Follower>()
   const closing = new AbortController()
   let listening: Promise<void> | undefined
+  let connected = false
   const tell: Follower = (event) => followers.forEach((follower) => follower(event))
 
   async function listenForever(): Promise<void> {
-    for (let wait = 100; !closing.signal.aborted; wait = Math.min(wait * 2, 5000)) {
-      await listenOnce(() => (wait = 50)).catch((error: unknown) => {
+    for (let wait = 100; !closing.signal.aborted; wait = Math.min(wait * 2, 2000)) {
+      await listenOnce(() => {
+        connected = true
+        wait = 50
+      }).catch((error: unknown) => {
         if (!closing.signal.aborted) log.warn({ error: messageOf(error) }, 'live events are interrupted')
       })
+      connected = false
       await sleep(wait, undefined, { signal: closing.signal }).catch(() => {})
     }
   }
 
-  async function listenOnce(connected: () => void): Promise<void> {
+  async function listenOnce(begun: () => void): Promise<void> {
     const client = new pg.Client({
       connectionString: databaseUrl,
       application_name: 'archiver live',
@@ -57,7 +62,7 @@ export function makeLive(databaseUrl: string, log: Logger): Live {
       await Promise.race([client.connect(), lost])
       await client.query('listen archiver_events')
       check = setInterval(() => void client.query('select 1').catch(reject), checkMilliseconds)
-      connected()
+      begun()
       tell(null)
       await lost
     } finally {
@@ -71,6 +76,7 @@ export function makeLive(databaseUrl: string, log: Logger): Live {
     follow(follower) {
       followers.add(follower)
       listening ??= listenForever()
+      if (connected) follower(null)
       return () => void followers.delete(follower)
     },
     async close() {

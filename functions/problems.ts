@@ -1,5 +1,6 @@
 // The one place where errors become answers: RFC 9457 problem details, in words that say what to do.
 import { z } from '@hono/zod-openapi'
+import { isAPIError } from 'better-auth/api'
 import { Conflict, fromSql, Invalid, messageOf, NotFound, Unreachable } from 'db/domain/errors'
 import type { Context, ErrorHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
@@ -68,6 +69,9 @@ export function answerErrors(log: Logger): ErrorHandler {
     if (error instanceof Unreachable) return problem(c, 503, { detail: error.message }, { 'Retry-After': '5' })
     if (error instanceof HTTPException)
       return problem(c, error.status as ContentfulStatusCode, { detail: wordsFor(error) })
+    if (isAPIError(error) && error.statusCode < 500) {
+      return problem(c, error.statusCode as ContentfulStatusCode, { detail: error.body?.message ?? error.message })
+    }
     if (isUnreachableDatabase(error)) {
       log.warn({ error: messageOf(error) }, 'the database does not answer')
       const detail = 'The database does not answer. Nothing was changed by this request; try again in a moment.'

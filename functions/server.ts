@@ -2,7 +2,7 @@
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { createAdaptorServer } from '@hono/node-server'
+import { createAdaptorServer, type ServerType } from '@hono/node-server'
 import { connect } from 'db/connect'
 import { messageOf } from 'db/domain/errors'
 import { migrate } from 'db/migrate'
@@ -21,7 +21,9 @@ import { startWorker } from './worker.ts'
 const pages = fileURLToPath(new URL('../web/build', import.meta.url))
 
 export interface RunningServer {
+  /** Where people find it: BASE_URL where it is set. */
   url: string
+  port: number
   /** Resolves within a few seconds, whoever is still connected. */
   stop(): Promise<void>
 }
@@ -65,16 +67,25 @@ export async function startServer(config: Config, log: Logger, givenUp: AbortSig
     server.once('error', reject)
     server.listen(config.port, config.host, resolve)
   })
-  later(async () => {
-    stopping.abort()
-    const closed = new Promise((resolve) => server.close(resolve))
-    await Promise.race([closed, sleep(1000, undefined, { ref: false })])
-    if ('closeAllConnections' in server) server.closeAllConnections()
-    await closed
-  })
+  later(() => closeServer(server, stopping))
 
   const ending = started.move()
-  return { url: urlOf(config, server.address() as AddressInfo), stop: () => ending.disposeAsync() }
+  const address = server.address() as AddressInfo
+  return { url: urlOf(config, address), port: address.port, stop: () => ending.disposeAsync() }
+}
+
+/** Streams end at once, what is being answered has a second to do so. */
+async function closeServer(server: ServerType, stopping: AbortController): Promise<void> {
+  stopping.abort()
+  let closed = false
+  const closing = new Promise<void>((resolve) => server.close(() => resolve())).then(() => (closed = true))
+  if (!('closeIdleConnections' in server)) return void (await closing)
+  for (let waited = 0; !closed && waited < 1000; waited += 20) {
+    server.closeIdleConnections()
+    await Promise.race([closing, sleep(20)])
+  }
+  server.closeAllConnections()
+  await closing
 }
 
 async function waitForDatabase(url: string, log: Logger, givenUp: AbortSignal): Promise<void> {

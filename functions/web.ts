@@ -18,22 +18,13 @@ export function makeWeb(folder: string) {
   web.use('/*', async (c, next) => {
     await next()
     for (const [name, value] of Object.entries(headers)) c.res.headers.set(name, value)
+    const forGood = c.res.ok && c.req.path.startsWith('/_app/immutable/')
+    c.res.headers.set('Cache-Control', forGood ? 'public, max-age=31536000, immutable' : 'no-cache')
   })
-  web.use(
-    '/*',
-    serveStatic({
-      root: folder,
-      index: 'no-index-of-folders',
-      precompressed: true,
-      onFound: (_, c) => {
-        const forGood = c.req.path.startsWith('/_app/immutable/')
-        c.header('Cache-Control', forGood ? 'public, max-age=31536000, immutable' : 'no-cache')
-      },
-    }),
-  )
+  web.use('/*', serveStatic({ root: folder, index: 'no-index-of-folders', precompressed: true }))
   // a page that was open while we were updated may ask for a script that is no more: it must not get HTML
   web.get('/_app/*', (c) => c.text('There is no such file. Load the page again.\n', 404))
-  return web.get('/*', (c) => c.html(html, 200, { 'Cache-Control': 'no-cache' }))
+  return web.get('/*', (c) => c.html(html))
 }
 
 /** Allows our own files, and the inline scripts that the build put into the page, by their hashes: no other script runs. */

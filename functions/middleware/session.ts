@@ -12,7 +12,7 @@ const article: Record<Role, string> = { viewer: 'a viewer', operator: 'an operat
 export function signedIn({ sql, auth }: Pick<Server, 'sql' | 'auth'>) {
   return createMiddleware<Env>(async (c, next) => {
     const header = c.req.header('authorization')
-    const found = header === undefined ? await bySession(auth, c.req.raw.headers) : await byToken(sql, header)
+    const found = header === undefined ? await bySession(sql, auth, c.req.raw.headers) : await byToken(sql, header)
     if (typeof found === 'string') {
       return problem(c, 401, { detail: found }, { 'WWW-Authenticate': 'Bearer realm="docker-archiver"' })
     }
@@ -22,8 +22,12 @@ export function signedIn({ sql, auth }: Pick<Server, 'sql' | 'auth'>) {
   })
 }
 
-async function bySession(auth: Server['auth'], headers: Headers): Promise<User | string> {
-  const session = await auth.api.getSession({ headers })
+async function bySession(sql: Server['sql'], auth: Server['auth'], headers: Headers): Promise<User | string> {
+  const session = await auth.api.getSession({ headers }).catch(async (error: unknown) => {
+    // better-auth hides the cause; this fails with it when it is the database that does not answer
+    await sql`select 1`
+    throw error
+  })
   if (!session) return 'Sign in first, or send a token in the header Authorization: Bearer <token>'
   const { id, username, email, role } = session.user
   return { id, username: username ?? email, email, role: roleOf(role) }

@@ -45,6 +45,8 @@ export function auth({ auth, sql }: Server) {
     }
     const answer = await auth.handler(c.req.raw)
     if (answer.status < 400) return answer
+    // better-auth hides the cause; this fails with it when it is the database that does not answer
+    if (answer.status >= 500) await sql`select 1`
     const told = (await answer.json().catch(() => ({}))) as { message?: string }
     const detail =
       told.message ?? (answer.status === 404 ? `There is nothing at ${c.req.path}` : 'The request was refused')
