@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { cacheFolder, dockerConfig } from './folders.ts'
+import { cacheFolder, dockerConfig, removeFolder } from './folders.ts'
 import { run, works } from './run.ts'
 import { until } from './until.ts'
 
@@ -72,13 +72,7 @@ async function leavePrivateEngine(me: string): Promise<void> {
   const pid = Number(await readFile(pidFile, 'utf8'))
   process.kill(pid, 'SIGTERM')
   await until('the Docker Engine to end', () => !isAlive(pid), 60_000)
-  await unmountBelow(runFolder)
-  await rm(runFolder, { recursive: true, force: true })
-}
-
-async function unmountBelow(folder: string): Promise<void> {
-  const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '')
-  for (const mount of mounts.filter((path) => path.startsWith(`${folder}/`)).reverse()) await works('umount', [mount])
+  await removeFolder(runFolder)
 }
 
 function isAlive(pid: number): boolean {

@@ -9,6 +9,7 @@ export interface RunOptions {
   show?: boolean
   /** ms; the program is killed after it. */
   timeout?: number
+  signal?: AbortSignal
 }
 
 /** Returns what it wrote to standard output; throws when it fails, with what it wrote to standard error. */
@@ -17,6 +18,7 @@ export async function run(file: string, args: string[], options: RunOptions = {}
     cwd: options.cwd,
     env: options.env ?? process.env,
     timeout: options.timeout,
+    ...(options.signal ? { signal: options.signal } : {}),
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })
   let out = ''

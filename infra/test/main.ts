@@ -1,0 +1,77 @@
+// `npm test`: everything that can be checked, and a last line that counts it. Arguments go to vitest, which then runs alone.
+import '../start/follow-parent.ts'
+import { chmod, mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createVitest, parseCLI } from 'vitest/node'
+import { buildWebIfStale } from '../start/build-web.ts'
+import { removeFolder } from '../testbed/folders.ts'
+import { provision } from '../testbed/provision.ts'
+import { run } from '../testbed/run.ts'
+import { countTests, lastLine, type Counts } from './counts.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const ending = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.abort())
+
+// All temporary files of all tests stand below one folder, so that it can be removed whatever happens.
+const temporary = await mkdtemp(join(tmpdir(), 'archiver-run-'))
+await chmod(temporary, 0o755)
+process.env['TMPDIR'] = temporary
+
+const args = process.argv.slice(2)
+const total: Counts = { passed: 0, failed: 0, skipped: 0 }
+const missing = await provision()
+try {
+  await step('The pages', () => buildWebIfStale(root, ending.signal))
+  if (args.length === 0) await step('Lint and types', () => check())
+  add(await runVitest(args))
+} finally {
+  await removeFolder(temporary)
+}
+if (missing.length > 0) console.error(`\n!!! This machine lacks ${missing.join(', ')}: what needs it was skipped.`)
+if (ending.signal.aborted) console.error('\nInterrupted.')
+console.log(`\n${lastLine(total)}`)
+process.exit(total.failed > 0 || total.passed === 0 || ending.signal.aborted ? 1 : 0)
+
+/** Counts as one test. */
+async function step(name: string, work: () => Promise<unknown>): Promise<void> {
+  if (ending.signal.aborted) return
+  const began = Date.now()
+  try {
+    await work()
+    total.passed += 1
+    console.log(`${name}: good (${((Date.now() - began) / 1000).toFixed(1)} s)`)
+  } catch (error) {
+    total.failed += 1
+    console.error(`${name}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+async function check(): Promise<void> {
+  await run('npm', ['run', 'check'], { signal: ending.signal })
+}
+
+async function runVitest(given: string[]): Promise<Counts> {
+  if (ending.signal.aborted) return { passed: 0, failed: 0, skipped: 0 }
+  const { filter, options } = parseCLI(['vitest', 'run', ...given])
+  const vitest = await createVitest('test', { ...options, root, watch: false })
+  const cancel = () => void vitest.cancelCurrentRun('keyboard-input')
+  ending.signal.addEventListener('abort', cancel)
+  try {
+    await vitest.start(filter)
+    return countTests(vitest.state.getTestModules(), vitest.state.getUnhandledErrors().length)
+  } catch (error) {
+    console.error(error)
+    return { passed: 0, failed: 1, skipped: 0 }
+  } finally {
+    await vitest.close()
+  }
+}
+
+function add(counts: Counts): void {
+  total.passed += counts.passed
+  total.failed += counts.failed
+  total.skipped += counts.skipped
+}
