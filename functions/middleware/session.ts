@@ -1,6 +1,7 @@
 // Finds out who asks: a browser by its session cookie, a program by its bearer token.
 import { defaultKeyHasher } from '@better-auth/api-key'
 import { useToken } from 'db/queries/users'
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { Env, Server, User } from '../context.ts'
 import { problem } from '../problems.ts'
@@ -12,7 +13,7 @@ const article: Record<Role, string> = { viewer: 'a viewer', operator: 'an operat
 export function signedIn({ sql, auth }: Pick<Server, 'sql' | 'auth'>) {
   return createMiddleware<Env>(async (c, next) => {
     const header = c.req.header('authorization')
-    const found = header === undefined ? await bySession(sql, auth, c.req.raw.headers) : await byToken(sql, header)
+    const found = header === undefined ? await bySession(c, { sql, auth }) : await byToken(sql, header)
     if (typeof found === 'string') {
       return problem(c, 401, { detail: found }, { 'WWW-Authenticate': 'Bearer realm="docker-archiver"' })
     }
@@ -22,12 +23,14 @@ export function signedIn({ sql, auth }: Pick<Server, 'sql' | 'auth'>) {
   })
 }
 
-async function bySession(sql: Server['sql'], auth: Server['auth'], headers: Headers): Promise<User | string> {
-  const session = await auth.api.getSession({ headers }).catch(async (error: unknown) => {
+async function bySession(c: Context, { sql, auth }: Pick<Server, 'sql' | 'auth'>): Promise<User | string> {
+  const { headers } = c.req.raw
+  const { response: session, headers: renewed } = await auth.api.getSession({ headers, returnHeaders: true }).catch(async (error: unknown) => {
     // better-auth hides the cause; this fails with it when it is the database that does not answer
     await sql`select 1`
     throw error
   })
+  for (const cookie of renewed.getSetCookie()) c.header('Set-Cookie', cookie, { append: true })
   if (!session) return 'Sign in first, or send a token in the header Authorization: Bearer <token>'
   const { id, username, email, role } = session.user
   return { id, username: username ?? email, email, role: roleOf(role) }
