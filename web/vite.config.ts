@@ -14,6 +14,8 @@ export default defineConfig({
           'default-src': ['self'],
           'script-src': ['self'],
           'style-src': ['self'],
+          // positions, and the router's announcer; no <style> from elsewhere
+          'style-src-attr': ['unsafe-inline'],
           'img-src': ['self', 'data:'],
           'connect-src': ['self'],
           'object-src': ['none'],
