@@ -1,0 +1,46 @@
+// What the compose files resolve to, asked of Compose itself.
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { messageOf } from 'db/domain/errors'
+
+const run = promisify(execFile)
+
+export interface ComposeConfig {
+  /** The resolved configuration as YAML; null when Compose could not give it. */
+  text: string | null
+  /** Names of the project's volumes as Docker knows them. */
+  volumes: string[]
+  /** Why it could not be resolved, in Compose's own words; empty when it was. */
+  problem: string
+}
+
+/**
+ * Runs `docker compose config` in the stack's directory, with the files its containers were made from.
+ * Services of inactive profiles are included: their volumes are the stack's too. Never throws.
+ */
+export async function composeConfig(directory: string, project: string, files: string[]): Promise<ComposeConfig> {
+  const options = ['compose', '--project-directory', directory, ...(project ? ['--project-name', project] : [])]
+  const chosen = [...options, ...files.flatMap((file) => ['--file', file]), '--profile', '*', 'config']
+  const settings = { cwd: directory, timeout: 30_000, maxBuffer: 16 * 1024 * 1024 }
+  try {
+    const [yaml, json] = await Promise.all([
+      run('docker', chosen, settings),
+      run('docker', [...chosen, '--format', 'json'], settings),
+    ])
+    const { volumes = {} } = JSON.parse(json.stdout) as { volumes?: Record<string, { name?: string } | null> }
+    return {
+      text: yaml.stdout,
+      volumes: Object.entries(volumes).map(([key, volume]) => volume?.name ?? `${project}_${key}`),
+      problem: '',
+    }
+  } catch (error) {
+    return { text: null, volumes: [], problem: explain(error) }
+  }
+}
+
+function explain(error: unknown): string {
+  const { code, stderr } = error as { code?: string | number; stderr?: string }
+  if (code === 'ENOENT') return 'the docker command is not installed beside the agent'
+  if (stderr?.includes('is not a docker command')) return 'Docker Compose is not installed beside the agent'
+  return stderr?.trim().split('\n').slice(-3).join(' ') || messageOf(error)
+}

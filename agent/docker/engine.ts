@@ -1,0 +1,91 @@
+// The connection to the Docker Engine, and what it says of itself.
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { messageOf } from 'db/domain/errors'
+import Docker from 'dockerode'
+
+export type { Docker }
+
+/** DOCKER_HOST is honoured as the docker command does. Connects on first use. */
+export function connectDocker(): Docker {
+  return new Docker()
+}
+
+export interface DockerState {
+  reachable: boolean
+  version: string
+  /** Why it is not reachable, in words; empty when it is. */
+  reason: string
+}
+
+export async function askDocker(docker: Docker): Promise<DockerState> {
+  try {
+    // a paused daemon accepts connections and never answers
+    await docker.listContainers({ limit: 1, abortSignal: AbortSignal.timeout(5000) })
+    const answer = await docker.version()
+    return { reachable: true, version: answer.Version, reason: '' }
+  } catch (error) {
+    return { reachable: false, version: '', reason: explain(error) }
+  }
+}
+
+function explain(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : ''
+  const where = process.env['DOCKER_HOST'] || '/var/run/docker.sock'
+  if (code === 'ENOENT') return `Docker is not installed or does not run: there is no ${where}`
+  if (code === 'ECONNREFUSED') return `Docker does not run: nobody answers at ${where}`
+  if (code === 'EACCES') return `The agent may not use ${where}: run it as root or as a member of the group docker`
+  if (error instanceof Error && error.name === 'AbortError') return `Docker did not answer at ${where} within 5 seconds`
+  return `Docker cannot be reached at ${where}: ${messageOf(error)}`
+}
+
+/** Podman's socket speaks Docker's protocol; what systemd runs for it is not ours to stop. */
+export async function isPodman(docker: Docker): Promise<boolean> {
+  const version = (await docker.version()) as { Components?: { Name: string }[] }
+  return version.Components?.some((component) => component.Name.startsWith('Podman')) ?? false
+}
+
+export interface OwnContainer {
+  id: string
+  /** Our own Compose project; empty when the container was started without Compose. */
+  project: string
+  binds: { source: string; destination: string }[]
+}
+
+/** True when this process runs inside a container. */
+export function isInContainer(): boolean {
+  return existsSync('/.dockerenv') || existsSync('/run/.containerenv')
+}
+
+/** The container this process runs in, found by its id and never by a name; null outside one. */
+export async function findOwnContainer(docker: Docker): Promise<OwnContainer | null> {
+  if (!isInContainer()) return null
+  for (const id of [ownIdFromMounts(await readFile('/proc/self/mountinfo', 'utf8')), hostname()]) {
+    if (!id) continue
+    const own = await docker
+      .getContainer(id)
+      .inspect()
+      .catch(() => null)
+    if (!own) continue
+    return {
+      id: own.Id,
+      project: own.Config.Labels?.['com.docker.compose.project'] ?? '',
+      binds: own.Mounts.filter((mount) => (mount.Type as string) === 'bind').map((mount) => ({
+        source: mount.Source,
+        destination: mount.Destination,
+      })),
+    }
+  }
+  return null
+}
+
+/** Docker mounts /etc/hostname from a folder named after the container's id. */
+export function ownIdFromMounts(mountinfo: string): string {
+  for (const line of mountinfo.split('\n')) {
+    const [, , , root = '', target = ''] = line.split(' ')
+    const id = /\/containers\/([0-9a-f]{64})\//.exec(root)?.[1]
+    if (id && ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf'].includes(target)) return id
+  }
+  return ''
+}

@@ -1,0 +1,123 @@
+// Brings back containers we stopped: in dependency order, found again even if they were replaced meanwhile.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type Docker from 'dockerode'
+import type { ContainerInspectInfo } from 'dockerode'
+import { messageOf } from 'db/domain/errors'
+import { waitUntilHealthy } from './health.ts'
+import { startOrder } from './order.ts'
+import type { StoppedContainer } from './stopped-container.ts'
+
+export interface StartReport {
+  /** Those that could not be brought back, with the reason; empty when all are up. */
+  failed: { container: StoppedContainer; reason: string }[]
+  /** Up, but something is not as it was: unhealthy, replaced, gone. */
+  warnings: string[]
+}
+
+type Say = (text: string) => void
+
+/** Docker's answer to a start is quick; what takes longer hangs. */
+const startTimeoutMs = 60_000
+
+/**
+ * Starts what is not running, unpauses what we paused. A container that somebody removed is not missed.
+ * Never throws: what could not be started is in the report.
+ */
+export async function startContainers(docker: Docker, containers: StoppedContainer[], say: Say): Promise<StartReport> {
+  const report: StartReport = { failed: [], warnings: [] }
+  const found = new Map<string, string>()
+  for (const group of startOrder(containers)) {
+    await Promise.all(
+      group.map(async (container) => {
+        for (const need of container.needs.filter((need) => need.healthy)) {
+          const id = found.get(need.id)
+          const unhealthy = id && (await waitUntilHealthy(docker, id).catch(messageOf))
+          if (unhealthy)
+            report.warnings.push(`${container.name} is started although what it waits for is not healthy: ${unhealthy}`)
+        }
+        try {
+          const id = await bringBack(docker, container, report, say)
+          if (id) found.set(container.id, id)
+        } catch (error) {
+          report.failed.push({ container, reason: messageOf(error) })
+        }
+      }),
+    )
+  }
+  for (const id of found.values()) {
+    const unhealthy = await waitUntilHealthy(docker, id).catch(messageOf)
+    if (unhealthy && !report.warnings.some((warning) => warning.endsWith(unhealthy))) report.warnings.push(unhealthy)
+  }
+  return report
+}
+
+/** Three tries: a port that is released late, or a daemon that is just restarting, must not leave a stack down. */
+async function bringBack(
+  docker: Docker,
+  container: StoppedContainer,
+  report: StartReport,
+  say: Say,
+): Promise<string | null> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const present = await findAgain(docker, container)
+      if (!present) {
+        report.warnings.push(
+          `container ${container.name} was removed by somebody while it was stopped, and is not started`,
+        )
+        return null
+      }
+      if (present.Id !== container.id)
+        report.warnings.push(`container ${container.name} was replaced while it was stopped`)
+      if (present.State.Paused) {
+        await docker.getContainer(present.Id).unpause({ abortSignal: AbortSignal.timeout(startTimeoutMs) })
+        say(`Unpaused ${container.name}`)
+      } else if (!present.State.Running) {
+        await start(docker, present.Id)
+        say(`Started ${container.name}`)
+      }
+      return present.Id
+    } catch (error) {
+      if (attempt === 3) throw error
+      say(`Starting ${container.name} failed (${messageOf(error)}); trying again`)
+      await sleep(attempt * 2000)
+    }
+  }
+}
+
+async function start(docker: Docker, id: string): Promise<void> {
+  try {
+    await docker.getContainer(id).start({ abortSignal: AbortSignal.timeout(startTimeoutMs) })
+  } catch (error) {
+    // 304: it runs already
+    if ((error as { statusCode?: number }).statusCode !== 304) throw error
+  }
+}
+
+/** By id, then by name, then by Compose's labels: `up` may have made a new container in the meantime. */
+async function findAgain(docker: Docker, container: StoppedContainer): Promise<ContainerInspectInfo | null> {
+  for (const reference of [container.id, container.name]) {
+    try {
+      const present = await docker.getContainer(reference).inspect({ abortSignal: AbortSignal.timeout(startTimeoutMs) })
+      if (reference === container.id || sameOrigin(present, container)) return present
+    } catch (error) {
+      if ((error as { statusCode?: number }).statusCode !== 404) throw error
+    }
+  }
+  if (!container.project) return null
+  const [listed] = await docker.listContainers({
+    all: true,
+    filters: {
+      label: [
+        `com.docker.compose.project=${container.project}`,
+        `com.docker.compose.service=${container.service}`,
+        `com.docker.compose.container-number=${container.number}`,
+      ],
+    },
+  })
+  return listed ? docker.getContainer(listed.Id).inspect() : null
+}
+
+function sameOrigin(present: ContainerInspectInfo, container: StoppedContainer): boolean {
+  return (present.Config.Labels?.['com.docker.compose.project'] ?? '') === container.project
+}

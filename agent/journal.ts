@@ -1,0 +1,69 @@
+// What the agent must not forget when it dies: which containers it is about to stop, which unfinished file is its
+// own, and results the server has not acknowledged yet. One file a task; works without database and Docker.
+import { randomUUID } from 'node:crypto'
+import { readdir, readFile, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TaskOutcome } from 'db/domain/task'
+import type { StoppedContainer } from './docker/stopped-container.ts'
+import { makeFolder, removeDurably, writeDurably } from './durable.ts'
+
+export interface JournalEntry {
+  task_id: number
+  /** Which agent process wrote it. */
+  instance: string
+  stack: { name: string; path: string }
+  was_running: boolean
+  /** Containers that may be stopped or paused by us, in the order they were stopped. Empty once all are back. */
+  containers: StoppedContainer[]
+  stopped_at: string | null
+  /** The unfinished file; removed unless `outcome` says it is complete. */
+  partial: string | null
+  /** Where `partial` goes. Set, with `outcome`, when it is complete, flushed and verified. */
+  final: string | null
+  outcome: TaskOutcome | null
+}
+
+export interface Journal {
+  write(entry: Omit<JournalEntry, 'instance'>): Promise<void>
+  clear(taskId: number): Promise<void>
+  /** Once a newer agent has taken or cleared a task's entry, what was made under it must not be used. */
+  holder(taskId: number): Promise<'us' | 'another' | 'nobody'>
+  /** All entries that an earlier process left, oldest task first. */
+  left(): Promise<JournalEntry[]>
+}
+
+export async function openJournal(stateDir: string): Promise<Journal> {
+  const folder = join(stateDir, 'journal')
+  const instance = randomUUID()
+  const fileOf = (taskId: number) => join(folder, `${taskId}.json`)
+  await makeFolder(folder)
+
+  async function read(file: string): Promise<JournalEntry | null> {
+    const text = await readFile(file, 'utf8').catch(() => null)
+    if (text === null) return null
+    try {
+      return JSON.parse(text) as JournalEntry
+    } catch {
+      // cannot happen to a file we renamed into place; keep it for a person to look at
+      await rename(file, `${file}.unreadable`)
+      return null
+    }
+  }
+
+  return {
+    write: (entry) => writeDurably(fileOf(entry.task_id), JSON.stringify({ ...entry, instance })),
+    clear: (taskId) => removeDurably(fileOf(taskId)),
+    async holder(taskId) {
+      const entry = await read(fileOf(taskId))
+      return entry === null ? 'nobody' : entry.instance === instance ? 'us' : 'another'
+    },
+    async left() {
+      const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
+      const entries = await Promise.all(names.map((name) => read(join(folder, name))))
+      return entries
+        .filter((entry) => entry !== null && entry.instance !== instance)
+        .map((entry) => entry as JournalEntry)
+        .sort((a, b) => a.task_id - b.task_id)
+    },
+  }
+}

@@ -1,0 +1,142 @@
+// What must be brought to its end although the process that began it is gone: stopped containers are started, an
+// unfinished file is removed, a complete one gets its name, and the outcome waits for the server.
+import { rm, stat } from 'node:fs/promises'
+import { messageOf } from 'db/domain/errors'
+import type { LogLevel } from 'db/domain/job'
+import type { TaskOutcome } from 'db/domain/task'
+import type { LeftBehind } from 'db/queries/agent'
+import type Docker from 'dockerode'
+import { startContainers } from './docker/start-containers.ts'
+import { codeOf, publish } from './durable.ts'
+import type { Journal, JournalEntry } from './journal.ts'
+
+type Say = (level: LogLevel, text: string) => void
+
+/** Higher than any number a task's own lines reach: what is said afterwards comes after all of them. */
+const afterAllLines = 1_000_000_000
+
+export interface Leftovers {
+  /** Replays what an earlier process left. Needs no database; resolves with what the server is to be told. */
+  replay(): Promise<LeftBehind[]>
+  /** Keeps what a task ended with: its outcome until the server has it, containers that are down until they are up. */
+  keep(entry: Omit<JournalEntry, 'instance'>): Promise<void>
+  /** The server has the outcome of this task. */
+  reported(taskId: number): Promise<void>
+  /** One more try for all containers that are still down. */
+  tryAgain(): Promise<void>
+  /** Paths of stacks that still have containers down. */
+  stacksStillDown(): string[]
+}
+
+export function openLeftovers(journal: Journal, docker: Docker, log: Say): Leftovers {
+  const open = new Map<number, Omit<JournalEntry, 'instance'>>()
+
+  async function keep(entry: Omit<JournalEntry, 'instance'>): Promise<void> {
+    if (entry.containers.length === 0 && entry.outcome === null) {
+      open.delete(entry.task_id)
+      await journal.clear(entry.task_id)
+    } else {
+      open.set(entry.task_id, entry)
+      await journal.write(entry)
+    }
+  }
+
+  return {
+    async replay() {
+      const leftBehind: LeftBehind[] = []
+      for (const entry of await journal.left()) {
+        const lines: LeftBehind['lines'] = []
+        const say: Say = (level, text) => {
+          log(level, `Stack ${entry.stack.name}: ${text}`)
+          lines.push({ seq: afterAllLines + lines.length, at: new Date().toISOString(), level, text })
+        }
+        say(
+          'warn',
+          'The agent ended while it worked on this stack; it has been started again and finishes what it left',
+        )
+        const containers = await bringBack(docker, entry.containers, say)
+        const outcome = await settleFile(entry, containers.length, say)
+        await keep({ ...entry, containers, partial: null, final: null, outcome })
+        leftBehind.push({ task_id: entry.task_id, outcome, lines })
+      }
+      return leftBehind
+    },
+
+    keep,
+
+    async reported(taskId) {
+      const entry = open.get(taskId)
+      if (entry) await keep({ ...entry, outcome: null })
+    },
+
+    async tryAgain() {
+      for (const entry of [...open.values()].filter((entry) => entry.containers.length > 0)) {
+        const containers = await bringBack(docker, entry.containers, (level, text) =>
+          log(level, `Stack ${entry.stack.name}: ${text}`),
+        )
+        await keep({ ...entry, containers })
+      }
+    },
+
+    stacksStillDown: () =>
+      [...open.values()].filter((entry) => entry.containers.length > 0).map((entry) => entry.stack.path),
+  }
+}
+
+/** Resolves with the containers that are still down. */
+async function bringBack(
+  docker: Docker,
+  containers: JournalEntry['containers'],
+  say: Say,
+): Promise<JournalEntry['containers']> {
+  if (containers.length === 0) return []
+  const report = await startContainers(docker, containers, (text) => say('info', text))
+  for (const warning of report.warnings) say('warn', warning)
+  for (const { container, reason } of report.failed)
+    say('error', `${container.name} could not be started: ${reason}. The agent keeps trying until it runs.`)
+  return report.failed.map(({ container }) => container)
+}
+
+async function settleFile(entry: JournalEntry, stillDown: number, say: Say): Promise<TaskOutcome> {
+  if (entry.outcome && entry.partial === null) return entry.outcome
+  if (entry.outcome && entry.partial && entry.final) {
+    try {
+      await finishPublishing(entry.partial, entry.final, entry.outcome)
+      say('info', `The backup was complete and verified: ${entry.final}`)
+      return entry.outcome
+    } catch (error) {
+      say('error', `The finished backup could not get its name: ${messageOf(error)}`)
+    }
+  }
+  if (entry.partial) {
+    await rm(entry.partial, { force: true })
+    say('info', `Removed the unfinished file ${entry.partial}`)
+  }
+  const containers = entry.containers.length
+  const stack =
+    containers === 0
+      ? 'nothing was stopped'
+      : stillDown === 0
+        ? `the ${containers} container(s) it had stopped run again`
+        : `${stillDown} of the ${containers} container(s) it had stopped could not be started yet; it keeps trying`
+  return {
+    status: 'failed',
+    reason: `the agent ended during this step and was started again; ${stack}; no backup was made`,
+    was_running: entry.was_running,
+    downtime_seconds: entry.stopped_at ? (Date.now() - Date.parse(entry.stopped_at)) / 1000 : null,
+    archive_path: null,
+    backup: null,
+  }
+}
+
+async function finishPublishing(partial: string, final: string, outcome: TaskOutcome): Promise<void> {
+  try {
+    await publish(partial, final)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+    // it had its name already
+    const { size } = await stat(final)
+    if (size !== outcome.backup?.size_bytes)
+      throw new Error(`${final} has ${size} bytes instead of ${outcome.backup?.size_bytes}`)
+  }
+}

@@ -1,0 +1,254 @@
+// Archives one stack: the product's main sentence.
+import { messageOf } from 'db/domain/errors'
+import { binarySize } from 'db/domain/size'
+import type { AgentTask, MadeBackup, TaskOutcome } from 'db/domain/task'
+import { startEngine, type Engine } from '../archive/client.ts'
+import type { EngineEvent, PackResult } from '../archive/protocol.ts'
+import { JobCancelled } from '../cancelled.ts'
+import { codeOf, publish } from '../durable.ts'
+import type { JournalEntry } from '../journal.ts'
+import type { TaskReport } from '../task-report.ts'
+import { createBackupFile, refuseWithoutSpace, type BackupFile } from './backup-file.ts'
+import { manifestOf } from './manifest.ts'
+import { resolveStack, type ResolvedStack } from './resolve-stack.ts'
+import type { Tools } from './tools.ts'
+import { whileStopped } from './while-stopped.ts'
+
+/**
+ * Never throws: the outcome tells what became of it. It is in the journal, too, until the server has it.
+ * An abort of `signal` (a cancel, or the end of the agent) gives the backup up and brings the stack back.
+ */
+export async function archiveStack(
+  task: AgentTask,
+  tools: Tools,
+  report: TaskReport,
+  signal: AbortSignal,
+): Promise<TaskOutcome> {
+  const attempt = newAttempt(task)
+  let outcome: TaskOutcome
+  try {
+    outcome = await makeBackup(attempt, task, tools, report, signal)
+  } catch (error) {
+    const cancelled = signal.aborted && signal.reason instanceof JobCancelled
+    outcome = outcomeOf(attempt, cancelled ? 'cancelled' : 'failed', messageOf(error), null)
+    report.say(cancelled ? 'warn' : 'error', `No backup was made: ${messageOf(error)}`)
+    await attempt.file?.remove()
+  }
+  attempt.entry = { ...attempt.entry, partial: null, final: null, outcome }
+  if ((await tools.journal.holder(task.id)) !== 'another') await tools.leftovers.keep(attempt.entry)
+  return outcome
+}
+
+interface Attempt {
+  entry: Omit<JournalEntry, 'instance'>
+  file: BackupFile | null
+  downtime_seconds: number | null
+  warnings: string[]
+  /** Why containers are still down; empty when all are up. */
+  stillDown: string
+}
+
+async function makeBackup(
+  attempt: Attempt,
+  task: AgentTask,
+  tools: Tools,
+  report: TaskReport,
+  signal: AbortSignal,
+): Promise<TaskOutcome> {
+  const { payload } = task
+  const at = new Date()
+  if (tools.leftovers.stacksStillDown().includes(payload.stack.path))
+    throw new Error(
+      'containers of this stack are still down from an earlier run, and the agent is trying to start them; nothing was touched',
+    )
+  report.say('info', `Phase 1: stack ${payload.stack.name} in ${payload.stack.path}`)
+  const stack = await resolveStack(payload, tools, report)
+  attempt.entry.was_running = stack.was_running
+  attempt.warnings.push(...stack.warnings)
+  sayCoverage(stack, report)
+  await refuseWithoutSpace(payload, tools.archivesDir)
+  const file = await createBackupFile(payload, tools.archivesDir, task.id, at)
+  attempt.file = file
+
+  const packing = packSignal(signal, payload.archive.max_downtime, stack.toStop.length > 0)
+  await using engine = startEngine({ signal: packing.signal })
+  const manifest = await manifestOf(payload, stack, tools, at)
+  attempt.entry = {
+    ...attempt.entry,
+    containers: stack.toStop,
+    partial: file.partial,
+    stopped_at: stack.toStop.length > 0 ? at.toISOString() : null,
+  }
+  await tools.journal.write(attempt.entry)
+
+  packing.begin()
+  const window = await whileStopped(
+    { stackPath: payload.stack.path, mode: payload.archive.mode, containers: stack.toStop },
+    tools,
+    report,
+    packing.signal,
+    () =>
+      engine.pack(
+        {
+          out: file.partial,
+          format: payload.archive.format,
+          level: payload.archive.level,
+          sources: stack.sources,
+          exclude: [tools.archivesDir, tools.stateDir],
+          append: [manifest],
+        },
+        (event) => show(event, report),
+      ),
+  )
+  packing.end()
+  await recordStart(attempt, window, tools, report)
+  if ('error' in window.worked) throw window.worked.error
+  if ((await tools.journal.holder(task.id)) !== 'us')
+    throw new Error('another agent of this host has taken over and started the stack; this backup is given up')
+
+  const packed = window.worked.result
+  await verify(engine, file, packed, report)
+  return publishBackup(attempt, file, packed, at, tools, report, payload.archive.format)
+}
+
+/** Aborts on cancel, and `maxDowntime` seconds after `begin` unless `end` came first. */
+function packSignal(cancel: AbortSignal, maxDowntime: number, stopsSomething: boolean) {
+  const deadline = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  return {
+    signal: AbortSignal.any([cancel, deadline.signal]),
+    begin() {
+      const late = new Error(
+        `the stack had been down for ${maxDowntime} s, the longest its archive allows; it was started again`,
+      )
+      if (stopsSomething) timer = setTimeout(() => deadline.abort(late), maxDowntime * 1000)
+    },
+    end: () => clearTimeout(timer),
+  }
+}
+
+async function recordStart(
+  attempt: Attempt,
+  window: Awaited<ReturnType<typeof whileStopped>>,
+  tools: Tools,
+  report: TaskReport,
+): Promise<void> {
+  const { started } = window
+  attempt.downtime_seconds = window.downtime_seconds
+  attempt.warnings.push(...window.warnings, ...started.warnings)
+  for (const warning of [...window.warnings, ...started.warnings]) report.say('warn', capitalised(warning))
+  attempt.stillDown = started.failed
+    .map(({ container, reason }) => `${container.name} could not be started: ${reason}`)
+    .join('; ')
+  for (const { container, reason } of started.failed)
+    report.say('error', `${container.name} could not be started: ${reason}. The agent keeps trying until it runs`)
+  if (window.downtime_seconds !== null && started.failed.length === 0)
+    report.say('info', `The stack is up again; it was down for ${window.downtime_seconds.toFixed(1)} s`)
+
+  attempt.entry = { ...attempt.entry, containers: started.failed.map(({ container }) => container), stopped_at: null }
+  if ((await tools.journal.holder(attempt.entry.task_id)) === 'us') await tools.journal.write(attempt.entry)
+}
+
+async function verify(engine: Engine, file: BackupFile, packed: PackResult, report: TaskReport): Promise<void> {
+  report.phase('verify')
+  report.say(
+    'info',
+    `Packed ${packed.files} files, ${binarySize(packed.bytes_read)} into ${binarySize(packed.size_bytes)}; reading it back`,
+  )
+  const read = await engine.verify({ file: file.partial, format: 'tar.zst' }, (event) => show(event, report))
+  if (read.sha256 !== packed.sha256) throw new Error(`What was read back from ${file.partial} is not what was written`)
+}
+
+async function publishBackup(
+  attempt: Attempt,
+  file: BackupFile,
+  packed: PackResult,
+  at: Date,
+  tools: Tools,
+  report: TaskReport,
+  format: MadeBackup['format'],
+): Promise<TaskOutcome> {
+  report.phase('finish')
+  const backup: MadeBackup = {
+    path: file.path,
+    format,
+    size_bytes: packed.size_bytes,
+    file_count: packed.files,
+    sha256: packed.sha256,
+    created_at: at.toISOString(),
+    verified_at: new Date().toISOString(),
+    unreadable_count: packed.unreadable_count,
+  }
+  if (packed.unreadable_count > 0) attempt.warnings.push(`${packed.unreadable_count} file(s) could not be read`)
+  if (packed.changed_count > 0) attempt.warnings.push(`${packed.changed_count} file(s) changed while they were read`)
+  const outcome = outcomeOf(attempt, attempt.warnings.length > 0 ? 'warning' : 'success', '', {
+    backup,
+    archive_path: file.final,
+  })
+  // first the journal, then the name: a file with a final name is always known to somebody
+  attempt.entry = { ...attempt.entry, partial: file.partial, final: file.final, outcome }
+  await tools.journal.write(attempt.entry)
+  await publish(file.partial, file.final).catch((error: unknown) => {
+    throw new Error(`The backup could not get its name ${file.final} (${codeOf(error)})`, { cause: error })
+  })
+  report.say('info', `Backup: ${file.final} (${binarySize(packed.size_bytes)}, verified)`)
+  return outcome
+}
+
+function outcomeOf(
+  attempt: Attempt,
+  status: TaskOutcome['status'],
+  reason: string,
+  made: { backup: MadeBackup; archive_path: string } | null,
+): TaskOutcome {
+  return {
+    // a container that stays down is worse than anything that may have happened to the backup
+    status: attempt.stillDown ? 'failed' : status,
+    reason: [reason, attempt.stillDown, ...(made ? attempt.warnings : [])].filter(Boolean).join('; '),
+    was_running: attempt.entry.was_running,
+    downtime_seconds: attempt.downtime_seconds,
+    archive_path: made?.archive_path ?? null,
+    backup: made?.backup ?? null,
+  }
+}
+
+function newAttempt(task: AgentTask): Attempt {
+  const { name, path } = task.payload.stack
+  return {
+    entry: {
+      task_id: task.id,
+      stack: { name, path },
+      was_running: false,
+      containers: [],
+      stopped_at: null,
+      partial: null,
+      final: null,
+      outcome: null,
+    },
+    file: null,
+    downtime_seconds: null,
+    warnings: [],
+    stillDown: '',
+  }
+}
+
+function sayCoverage(stack: ResolvedStack, report: TaskReport): void {
+  for (const source of stack.sources.slice(1))
+    report.say('info', `With volume ${source.prefix.slice('_volumes/'.length)}`)
+  for (const text of stack.notCovered) report.say('info', `Not covered: ${text}`)
+  for (const warning of stack.warnings) report.say('warn', capitalised(warning))
+  for (const container of stack.toStop.filter(({ action }) => action === 'pause'))
+    report.say('info', `${container.name} will be paused, not stopped`)
+}
+
+function show(event: EngineEvent, report: TaskReport): void {
+  if (event.type === 'progress') {
+    report.progress.files = event.files
+    report.progress.bytes = event.bytes
+  } else
+    report.say(event.type === 'warning' ? 'warn' : 'info', event.path ? `${event.path}: ${event.text}` : event.text)
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}

@@ -1,0 +1,59 @@
+// The file a backup is written to: made before anything is stopped, named only when it is whole.
+import { open, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { binarySize } from 'db/domain/size'
+import type { ArchiveStackPayload } from 'db/domain/task'
+import { codeOf, makeFolder } from '../durable.ts'
+import { diskOf } from '../host-status.ts'
+import { backupPath } from './backup-path.ts'
+
+export interface BackupFile {
+  /** Below the archives folder. */
+  path: string
+  final: string
+  /** In the same folder as `final`. */
+  partial: string
+  remove(): Promise<void>
+}
+
+/** Throws, in words, when there is less room than the last backup took. */
+export async function refuseWithoutSpace(payload: ArchiveStackPayload, archivesDir: string): Promise<void> {
+  const disk = await diskOf(archivesDir)
+  if (!disk || disk.free_bytes >= payload.last_size_bytes) return
+  throw new Error(
+    `Not enough space in ${archivesDir}: ${binarySize(disk.free_bytes)} are free, and the last backup of this stack took ` +
+      `${binarySize(payload.last_size_bytes)}. Nothing was stopped`,
+  )
+}
+
+/** Makes the unfinished file, so that a folder that cannot be written is noticed while the stack still runs. */
+export async function createBackupFile(
+  payload: ArchiveStackPayload,
+  archivesDir: string,
+  taskId: number,
+  at: Date,
+): Promise<BackupFile> {
+  const { archive, stack } = payload
+  for (let copy = 1; ; copy++) {
+    const path = backupPath(
+      { archive: archive.folder, stack: stack.folder },
+      at,
+      archive.time_zone,
+      archive.format,
+      copy,
+    )
+    const final = join(archivesDir, path)
+    if (await stat(final).catch(() => null)) continue
+    const partial = join(dirname(final), `.${basename(final)}.${taskId}.partial`)
+    try {
+      await makeFolder(dirname(final))
+      await (await open(partial, 'wx', 0o600)).close()
+    } catch (error) {
+      throw new Error(
+        `No backup can be written to ${dirname(final)} (${codeOf(error) || 'unknown error'}); nothing was stopped`,
+        { cause: error },
+      )
+    }
+    return { path, final, partial, remove: () => rm(partial, { force: true }) }
+  }
+}

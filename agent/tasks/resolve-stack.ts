@@ -1,0 +1,154 @@
+// Step 1: what the stack is right now: its containers, what of them is stopped, what is archived and what is not.
+import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import type { ContainerInspectInfo, VolumeInspectInfo } from 'dockerode'
+import type { ArchiveStackPayload } from 'db/domain/task'
+import type { Source } from '../archive/protocol.ts'
+import { composeConfig, type ComposeConfig } from '../docker/compose-config.ts'
+import { coverageOf, judgeVolume } from '../docker/coverage.ts'
+import { containersOf, inspectAll } from '../docker/discover.ts'
+import { askDocker, findOwnContainer, isPodman, type OwnContainer } from '../docker/engine.ts'
+import { composeLabels } from '../docker/projects.ts'
+import { chooseContainers, nameOf, wasUp } from '../docker/stop-stack.ts'
+import type { StoppedContainer } from '../docker/stopped-container.ts'
+import type { TaskReport } from '../task-report.ts'
+import type { Tools } from './tools.ts'
+
+export interface ResolvedStack {
+  was_running: boolean
+  /** What has to be stopped or paused; empty in live mode and when nothing runs. */
+  toStop: StoppedContainer[]
+  /** The stack's directory first, then its volumes. */
+  sources: Source[]
+  containers: ContainerInspectInfo[]
+  volumes: VolumeInspectInfo[]
+  notCovered: string[]
+  compose: ComposeConfig
+  /** What makes the backup less than it should be. */
+  warnings: string[]
+}
+
+/** Throws, before anything is touched, when the stack cannot be archived as its archive asks. */
+export async function resolveStack(
+  payload: ArchiveStackPayload,
+  tools: Tools,
+  report: TaskReport,
+): Promise<ResolvedStack> {
+  const { stack, archive } = payload
+  const directory = await stat(stack.path).catch(() => null)
+  if (!directory?.isDirectory()) throw new Error(`The directory of the stack, ${stack.path}, is not there`)
+  const source: Source = { path: stack.path, prefix: basename(stack.path), optional: false }
+
+  const docker = await askDocker(tools.docker)
+  if (!docker.reachable) {
+    if (archive.mode !== 'live')
+      throw new Error(`${docker.reason}. The archive stops containers, which cannot be done now; nothing was touched`)
+    return {
+      was_running: false,
+      toStop: [],
+      sources: [source],
+      containers: [],
+      volumes: [],
+      notCovered: [],
+      compose: { text: null, volumes: [], problem: docker.reason },
+      warnings: [`${docker.reason}: only the directory is archived, and nothing is known of volumes`],
+    }
+  }
+
+  const own = await findOwnContainer(tools.docker)
+  const all = await inspectAll(tools.docker)
+  const containers = await containersOf(stack.path, all)
+  if (archive.mode !== 'live') await refuseForeignControl(tools, containers)
+  const files = containers.flatMap((container) => composeLabels(container.Config.Labels)?.configFiles ?? [])
+  const compose = await composeConfig(stack.path, stack.project, await present([...new Set(files)]))
+  const volumes = (await tools.docker.listVolumes()).Volumes
+  const coverage = await chooseVolumes(payload, containers, compose, volumes)
+  const warnings = [...coverage.warnings, ...ownStackWarnings(containers, own, payload)]
+  if (compose.problem) warnings.push(`the compose file could not be resolved: ${compose.problem}`)
+
+  const up = containers.filter(wasUp)
+  report.say(
+    'info',
+    up.length > 0 ? `Running: ${up.map(nameOf).sort().join(', ')}` : 'Nothing of this stack is running',
+  )
+  return {
+    was_running: up.length > 0,
+    toStop: archive.mode === 'live' ? [] : chooseContainers(containers, all, archive.mode, own),
+    sources: [source, ...coverage.sources],
+    containers,
+    volumes: volumes.filter((volume) => coverage.names.has(volume.Name)),
+    notCovered: coverage.notCovered,
+    compose,
+    warnings,
+  }
+}
+
+/** An orchestrator would start at once, elsewhere or anew, what we stop. */
+async function refuseForeignControl(tools: Tools, containers: ContainerInspectInfo[]): Promise<void> {
+  const swarm = containers.find((container) => container.Config.Labels?.['com.docker.swarm.service.id'])
+  if (swarm)
+    throw new Error(
+      `${nameOf(swarm)} belongs to a Swarm service, which Swarm would start again at once. Use the mode live for this stack; nothing was touched`,
+    )
+  const unit = containers.find((container) => container.Config.Labels?.['PODMAN_SYSTEMD_UNIT'])
+  if (unit && (await isPodman(tools.docker)))
+    throw new Error(
+      `${nameOf(unit)} is run by systemd, which would start it again at once. Use the mode live for this stack; nothing was touched`,
+    )
+}
+
+function ownStackWarnings(
+  containers: ContainerInspectInfo[],
+  own: OwnContainer | null,
+  payload: ArchiveStackPayload,
+): string[] {
+  const isOwn =
+    own?.project && containers.some((container) => composeLabels(container.Config.Labels)?.project === own.project)
+  if (!isOwn || payload.archive.mode === 'live') return []
+  return [
+    'this is the stack Docker Archiver itself runs in: its containers are never stopped, so its files are archived as they change',
+  ]
+}
+
+async function chooseVolumes(
+  payload: ArchiveStackPayload,
+  containers: ContainerInspectInfo[],
+  compose: ComposeConfig,
+  volumes: VolumeInspectInfo[],
+) {
+  const sources: Source[] = []
+  const notCovered: string[] = []
+  const warnings: string[] = []
+  const names = new Set<string>()
+  for (const container of containers) {
+    const service = composeLabels(container.Config.Labels)?.service ?? nameOf(container)
+    for (const mount of container.Mounts) {
+      const covered = coverageOf(service, mount, payload.stack.path, volumes)
+      if (covered.type === 'volume' && mount.Name) names.add(mount.Name)
+      else if (!covered.covered)
+        notCovered.push(`${covered.source} (${covered.destination} in ${service}): ${covered.why}`)
+    }
+  }
+  for (const name of compose.volumes) if (volumes.some((volume) => volume.Name === name)) names.add(name)
+
+  for (const name of [...names].sort()) {
+    const volume = volumes.find((candidate) => candidate.Name === name)
+    const { covered, why } = judgeVolume(name, volume)
+    if (!payload.archive.include_volumes) notCovered.push(`volume ${name}: the archive leaves volumes out`)
+    else if (!covered || !volume) {
+      notCovered.push(`volume ${name}: ${why}`)
+      if (!/^[0-9a-f]{64}$/.test(name)) warnings.push(`volume ${name} is not in the backup: ${why}`)
+    } else if (!(await stat(volume.Mountpoint).catch(() => null))) {
+      notCovered.push(`volume ${name}: the agent cannot see ${volume.Mountpoint}`)
+      warnings.push(
+        `volume ${name} is not in the backup: the agent cannot see ${volume.Mountpoint}; mount that folder under the same path`,
+      )
+    } else sources.push({ path: volume.Mountpoint, prefix: `_volumes/${name}`, optional: false })
+  }
+  return { sources, notCovered: [...new Set(notCovered)], warnings, names }
+}
+
+async function present(files: string[]): Promise<string[]> {
+  const found = await Promise.all(files.map((file) => stat(file).catch(() => null)))
+  return found.every((file) => file?.isFile()) ? files : []
+}

@@ -1,0 +1,14 @@
+// What a task needs beside its payload.
+import type { Docker } from '../docker/engine.ts'
+import type { Journal } from '../journal.ts'
+import type { Leftovers } from '../leftovers.ts'
+
+export interface Tools {
+  docker: Docker
+  journal: Journal
+  leftovers: Leftovers
+  archivesDir: string
+  stateDir: string
+  hostName: string
+  version: string
+}
