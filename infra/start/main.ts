@@ -69,8 +69,9 @@ async function openDatabase(settings: StartSettings, secrets: Secrets, running: 
 
 function startServer(settings: StartSettings, secrets: Secrets, databaseUrl: string): Kept {
   const isOurDatabase = settings.databaseUrl === undefined
+  const { DATABASE_URL_FILE: _file, AGENT_PASSWORD_FILE: _password, ...env } = process.env
   return keepRunning('server', 'functions/main.ts', root, {
-    ...process.env,
+    ...env,
     NODE_ENV: 'production',
     PORT: String(settings.port),
     HOST: settings.host,

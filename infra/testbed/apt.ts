@@ -74,3 +74,12 @@ async function sourceFiles(): Promise<{ file: string; text: string }[]> {
   const texts = await Promise.all(found.map(({ path }) => readFile(path, 'utf8').catch(() => '')))
   return found.map(({ file }, index) => ({ file, text: texts[index] ?? '' }))
 }
+
+/** Where this machine gets Debian's packages. */
+export async function mirror(): Promise<string> {
+  for (const { text } of await sourceFiles()) {
+    const found = /^(?:URIs:\s*|deb\s+(?:\[[^\]]*\]\s+)?)(\S+\/debian\/?)(?:\s|$)/m.exec(text)?.[1]
+    if (found !== undefined) return found
+  }
+  throw new Error('No source of Debian packages was found')
+}

@@ -97,7 +97,8 @@ export async function startAgent(options: AgentOptions): Promise<TestProcess> {
 function startProcess(file: string, env: Record<string, string>): TestProcess {
   const child = spawn(process.execPath, ['--import', followParent, file], {
     cwd: root,
-    env: { ...process.env, NODE_ENV: 'production', ...env },
+    // BASE_URL: the test runner sets one of its own
+    env: { ...process.env, BASE_URL: '', NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let text = ''

@@ -1,0 +1,91 @@
+// One whole house for a scenario: a database, a server, a host with its agent, and the questions tests ask of it.
+import { inject } from 'vitest'
+import type { Job, JobStack } from 'db/queries/jobs'
+import type { Stack } from 'db/queries/stacks'
+import { makeTestDatabase, type TestDatabase } from '../../db/testing/database.ts'
+import { api, type Api } from './api.ts'
+import { temporaryFolder } from './folders.ts'
+import { startAgent, startServer, type AgentOptions, type TestProcess, type TestServer } from './processes.ts'
+import { until } from './until.ts'
+
+export interface House extends AsyncDisposable {
+  database: TestDatabase
+  server: TestServer
+  api: Api
+  host: { id: number; name: string; url: string }
+  dataDir: string
+  archivesDir: string
+  /** Starts another process of the same host's agent. */
+  startAgent(options?: Partial<AgentOptions>): Promise<TestProcess>
+  /** Waits until the agent has reported the stack in this directory. */
+  findStack(folder: string): Promise<Stack>
+  /** An archive of these stacks; resolves with its id. */
+  makeArchive(name: string, stacks: Stack[], settings?: Record<string, unknown>): Promise<number>
+  /** Starts a job; resolves with its id. */
+  run(archiveId: number): Promise<number>
+  job(id: number): Promise<{ job: Job; metrics: JobStack[] }>
+  /** Waits until the job has ended. */
+  ended(id: number, timeout?: number): Promise<{ job: Job; stack: JobStack; log: string }>
+}
+
+export async function makeHouse(options: { stacksDirs: string[]; archivesDir?: string; env?: Record<string, string> }): Promise<House> {
+  await using undo = new AsyncDisposableStack()
+  const database = await makeTestDatabase(inject('serverUrl'))
+  undo.defer(() => database.drop())
+  const folder = undo.use(await temporaryFolder())
+  const host = await database.addHost()
+  const server = undo.use(await startServer({ databaseUrl: database.url }))
+  const client = api(server.url, server.token)
+  const archivesDir = options.archivesDir ?? `${folder.path}/archives`
+  const later = undo.use(new AsyncDisposableStack())
+  const kept = undo.move()
+
+  const job = async (id: number) => (await client.get<{ job: Job; metrics: JobStack[] }>(`/api/jobs/${id}`)).body
+  return {
+    database,
+    server,
+    api: client,
+    host,
+    dataDir: folder.path,
+    archivesDir,
+    job,
+    startAgent: async (more = {}) =>
+      later.use(
+        await startAgent({ databaseUrl: host.url, stacksDirs: options.stacksDirs, dataDir: folder.path, archivesDir, env: options.env ?? {}, ...more }),
+      ),
+    findStack: (path) =>
+      until(`the stack in ${path} to be found`, async () => {
+        const { body } = await client.get<{ stacks: Stack[] }>('/api/stacks')
+        return body.stacks.find((stack) => stack.path === path)
+      }),
+    async makeArchive(name, stacks, settings = {}) {
+      const answer = await client.post<{ archive: { id: number } }>('/api/archives', {
+        name,
+        stack_ids: stacks.map(({ id }) => id),
+        time_zone: 'UTC',
+        ...settings,
+      })
+      if (answer.status !== 201) throw new Error(`The archive was refused: ${JSON.stringify(answer.body)}`)
+      return answer.body.archive.id
+    },
+    async run(archiveId) {
+      const answer = await client.post<{ job_id: number }>(`/api/archives/${archiveId}/run`)
+      if (answer.status !== 202) throw new Error(`The job was refused: ${JSON.stringify(answer.body)}`)
+      return answer.body.job_id
+    },
+    async ended(id, timeout) {
+      const found = await until(
+        `job ${id} to end`,
+        async () => {
+          const answer = await job(id)
+          return answer.job.end_time ? answer : undefined
+        },
+        timeout,
+      )
+      const stack = found.metrics[0]
+      if (!stack) throw new Error(`Job ${id} has no stack`)
+      return { job: found.job, stack, log: (await client.get<string>(`/api/jobs/${id}/log`)).body }
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  }
+}
