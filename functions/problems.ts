@@ -74,7 +74,8 @@ export function answerErrors(log: Logger): ErrorHandler {
     }
     if (isUnreachableDatabase(error)) {
       log.warn({ error: messageOf(error) }, 'the database does not answer')
-      const detail = 'The database does not answer. Nothing was changed by this request; try again in a moment.'
+      const detail =
+        'The database does not answer. Try again in a moment; if this was a change, look first whether it was made.'
       return problem(c, 503, { detail }, { 'Retry-After': '5' })
     }
     if (isRefusedValue(error)) {

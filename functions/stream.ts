@@ -3,19 +3,23 @@ import type { Context } from 'hono'
 import { stream } from 'hono/streaming'
 
 const pingMilliseconds = 15_000
+/** Then the browser comes back by itself, and who may read is looked at anew: a session may have ended. */
+const longestMilliseconds = 15 * 60_000
 
 export interface EventStream {
   /** Resolves when the client can take more. */
   send(text: string): Promise<unknown>
-  /** Aborted when the client is gone or the server stops. */
+  /** Aborted when the client is gone, the server stops, or the stream has lasted long enough. */
   ended: AbortSignal
 }
 
-/** Answers with a stream that lasts as long as `work`. A comment every 15 s keeps proxies from closing it. */
+/** Answers with a stream that lasts as long as `work`, at most 15 min. A comment every 15 s keeps proxies from closing it. */
 export function eventStream(c: Context, stopping: AbortSignal, work: (out: EventStream) => Promise<void>): Response {
   c.header('Content-Type', 'text/event-stream; charset=utf-8')
   c.header('Cache-Control', 'no-store, no-transform')
   c.header('X-Accel-Buffering', 'no')
+  // nobody would read it, and it would never end
+  if (c.req.method === 'HEAD') return c.body(null)
   return stream(c, async (raw) => {
     const gone = new AbortController()
     raw.onAbort(() => gone.abort())
@@ -23,7 +27,10 @@ export function eventStream(c: Context, stopping: AbortSignal, work: (out: Event
     try {
       // how long a browser waits before it comes back, in ms
       await raw.write('retry: 1000\n\n')
-      await work({ send: (text) => raw.write(text), ended: AbortSignal.any([gone.signal, stopping]) })
+      await work({
+        send: (text) => raw.write(text),
+        ended: AbortSignal.any([gone.signal, stopping, AbortSignal.timeout(longestMilliseconds)]),
+      })
     } finally {
       clearInterval(ping)
     }

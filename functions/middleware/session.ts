@@ -25,11 +25,13 @@ export function signedIn({ sql, auth }: Pick<Server, 'sql' | 'auth'>) {
 
 async function bySession(c: Context, { sql, auth }: Pick<Server, 'sql' | 'auth'>): Promise<User | string> {
   const { headers } = c.req.raw
-  const { response: session, headers: renewed } = await auth.api.getSession({ headers, returnHeaders: true }).catch(async (error: unknown) => {
-    // better-auth hides the cause; this fails with it when it is the database that does not answer
-    await sql`select 1`
-    throw error
-  })
+  const { response: session, headers: renewed } = await auth.api
+    .getSession({ headers, returnHeaders: true })
+    .catch(async (error: unknown) => {
+      // better-auth hides the cause; this fails with it when it is the database that does not answer
+      await sql`select 1`
+      throw error
+    })
   for (const cookie of renewed.getSetCookie()) c.header('Set-Cookie', cookie, { append: true })
   if (!session) return 'Sign in first, or send a token in the header Authorization: Bearer <token>'
   const { id, username, email, role } = session.user

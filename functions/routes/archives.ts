@@ -111,15 +111,15 @@ export function archives({ sql, config }: Server) {
     request: { params },
     responses: { 204: { description: 'Deleted' } },
   } as const
-  const createRoute_ = createRoute({ ...creates, path: '/' })
-  const changeRoute = createRoute({ ...changes, method: 'patch', path: '/{id}' })
-  const deleteRoute = createRoute({ ...deletes, method: 'delete', path: '/{id}' })
+  const createDefinition = createRoute({ ...creates, path: '/' })
+  const changeDefinition = createRoute({ ...changes, method: 'patch', path: '/{id}' })
+  const deleteDefinition = createRoute({ ...deletes, method: 'delete', path: '/{id}' })
 
-  const create: RouteHandler<typeof createRoute_, Env> = async (c) =>
+  const create: RouteHandler<typeof createDefinition, Env> = async (c) =>
     c.json({ archive: await createArchive(sql, c.req.valid('json')) }, 201)
-  const change: RouteHandler<typeof changeRoute, Env> = async (c) =>
+  const change: RouteHandler<typeof changeDefinition, Env> = async (c) =>
     c.json({ archive: await updateArchive(sql, c.req.valid('param').id, given(c.req.valid('json'))) }, 200)
-  const remove: RouteHandler<typeof deleteRoute, Env> = async (c) => {
+  const remove: RouteHandler<typeof deleteDefinition, Env> = async (c) => {
     await deleteArchive(sql, c.req.valid('param').id)
     return c.body(null, 204)
   }
@@ -137,7 +137,7 @@ export function archives({ sql, config }: Server) {
         }),
         async (c) => c.json({ archives: await listArchives(sql) }, 200),
       )
-      .openapi(createRoute_, create)
+      .openapi(createDefinition, create)
       .openapi(
         createRoute({
           method: 'get',
@@ -150,8 +150,8 @@ export function archives({ sql, config }: Server) {
         }),
         async (c) => c.json({ archive: await getArchive(sql, c.req.valid('param').id) }, 200),
       )
-      .openapi(changeRoute, change)
-      .openapi(deleteRoute, remove)
+      .openapi(changeDefinition, change)
+      .openapi(deleteDefinition, remove)
       .openapi(
         createRoute({
           method: 'post',

@@ -2,8 +2,6 @@
 import { z } from '@hono/zod-openapi'
 import { roles } from 'db/domain/role'
 
-export const tokenOrCookie = [{ token: [] }, { cookie: [] }]
-
 export function json<Schema extends z.ZodType>(schema: Schema, description: string, example: unknown) {
   return { description, content: { 'application/json': { schema, example } } }
 }

@@ -10,7 +10,7 @@ export async function finish_job(sql: Sql, payload: unknown): Promise<void> {
   await finishJob(sql, Payload.parse(payload).job_id, closingLines)
 }
 
-export function closingLines(job: Job, stacks: JobStack[]): { level: 'info' | 'warn' | 'error'; text: string }[] {
+function closingLines(job: Job, stacks: JobStack[]): { level: 'info' | 'warn' | 'error'; text: string }[] {
   const backups = stacks.filter((stack) => stack.archive_size_bytes !== null)
   const downtime = stacks.reduce((sum, stack) => sum + (stack.downtime_seconds ?? 0), 0)
   const good = stacks.filter((stack) => stack.status === 'success' || stack.status === 'warning').length
