@@ -36,7 +36,7 @@ interface Pending {
 const patience = 2000
 
 export function startEngine({ signal }: { signal?: AbortSignal } = {}): Engine {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./engine.ts', import.meta.url))], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=2', fileURLToPath(new URL('./engine.ts', import.meta.url))], {
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   let pending: Pending | undefined

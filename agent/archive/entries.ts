@@ -1,5 +1,5 @@
 // Writes what the walk found as tar entries, one at a time.
-import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, type BigIntStats } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readlinkSync, type BigIntStats } from 'node:fs'
 import { encodeHead, paddedSize, typeflags, type EntryHead } from './header.ts'
 import { EngineError, type PackResult } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
@@ -100,24 +100,20 @@ export class EntryWriter {
   async #copy(fd: number, size: number): Promise<{ read: number; error?: unknown }> {
     let read = 0
     let failure: { error?: unknown } | undefined
-    for (let at = 0; at < paddedSize(size);) {
-      const room = this.#out.room()
-      let length = 0
-      if (failure === undefined && at < size) {
-        try {
-          length = readSync(fd, room, 0, Math.min(room.length, size - at), null)
-          if (length === 0) failure = {}
-        } catch (error) {
-          failure = { error }
-        }
+    while (read < size && !failure) {
+      try {
+        const length = this.#out.readFrom(fd, size - read)
+        if (length === 0) failure = {}
         read += length
         this.#pulse.bytes += length
-      } else {
-        length = Math.min(room.length, paddedSize(size) - at)
-        room.fill(0, 0, length)
+      } catch (error) {
+        if (error instanceof EngineError) throw error
+        failure = { error }
       }
-      this.#out.filled(length)
-      at += length
+      if (this.#pulse.due()) await this.#pulse.beat()
+    }
+    for (let missing = paddedSize(size) - read; missing > 0;) {
+      missing -= this.#out.zeros(missing)
       if (this.#pulse.due()) await this.#pulse.beat()
     }
     return { read, ...failure }

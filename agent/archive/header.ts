@@ -41,18 +41,21 @@ export function encodeHead(entry: EntryHead): Buffer {
   const records = paxRecords(entry)
   const block = ustarBlock(entry)
   if (records === '') return block
-  const head = ustarBlock({
-    name: 'PaxHeaders/next',
-    typeflag: 'x',
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    size: records.length,
-    mtimeNs: 0n,
-  })
-  const padded = Buffer.alloc(paddedSize(records.length))
-  padded.write(records, 'latin1')
-  return Buffer.concat([head, padded, block])
+  const filling = Buffer.alloc(paddedSize(records.length))
+  filling.write(records, 'latin1')
+  return Buffer.concat([paxHead(records.length), filling, block])
+}
+
+/** Made once for each length: nearly every entry has one, and nearly all are of few lengths. */
+const paxHeads = new Map<number, Buffer>()
+
+function paxHead(size: number): Buffer {
+  let head = paxHeads.get(size)
+  if (!head) {
+    head = ustarBlock({ name: 'PaxHeaders/next', typeflag: 'x', mode: 0o644, uid: 0, gid: 0, size, mtimeNs: 0n })
+    paxHeads.set(size, head)
+  }
+  return head
 }
 
 /** Content is filled up to whole blocks. */
@@ -105,23 +108,33 @@ function ustarBlock(entry: Omit<EntryHead, 'typeflag'> & { typeflag: string }): 
   block.write('ustar\x0000', 257, 8, 'latin1')
   writeNumber(block, 329, 8, entry.major ?? 0)
   writeNumber(block, 337, 8, entry.minor ?? 0)
-  let sum = 8 * 0x20 // the checksum counts its own field as spaces
-  for (const byte of block) sum += byte
-  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 8, 'latin1')
+  writeOctal(block, 148, 6, checksum(block))
+  block[155] = 0x20
   return block
+}
+
+/** The sum of all bytes, with the checksum's own field (here still zeros) counted as spaces. */
+function checksum(block: Buffer): number {
+  let sum = 8 * 0x20
+  for (let at = 0; at < BLOCK; at++) sum += block[at] ?? 0
+  return sum
 }
 
 /** Octal digits and a NUL; a number too large for them in base 256, as GNU tar and libarchive do. */
 function writeNumber(block: Buffer, offset: number, length: number, value: number): void {
-  const digits = value.toString(8).padStart(length - 1, '0')
-  if (digits.length < length) {
-    block.write(digits, offset, length - 1, 'latin1')
-    return
-  }
+  if (value < 8 ** (length - 1)) return writeOctal(block, offset, length - 1, value)
   let rest = value
   for (let at = offset + length - 1; at > offset; at--) {
     block[at] = rest % 256
     rest = Math.floor(rest / 256)
   }
   block[offset] = 0x80
+}
+
+function writeOctal(block: Buffer, offset: number, digits: number, value: number): void {
+  let rest = value
+  for (let at = offset + digits - 1; at >= offset; at--) {
+    block[at] = 0x30 + (rest % 8)
+    rest = Math.floor(rest / 8)
+  }
 }

@@ -1,5 +1,5 @@
 // Writes a byte stream to a file as one zstd frame with a content checksum, on all cores, hashing what it writes.
-import { closeSync, constants, fstatSync, openSync, writeSync, type BigIntStats } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync, writeSync, type BigIntStats } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import zstd from 'zstd-napi/binding.js'
@@ -26,6 +26,7 @@ export class ZstdFile {
     this.#context.setParameter(zstd.CParameter.compressionLevel, level)
     this.#context.setParameter(zstd.CParameter.checksumFlag, 1)
     this.#context.setParameter(zstd.CParameter.nbWorkers, availableParallelism())
+    this.#context.setParameter(zstd.CParameter.jobSize, 2 * MiB)
     this.#fd = this.#tell(() => openSync(path, constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW))
   }
 
@@ -33,22 +34,27 @@ export class ZstdFile {
     return fstatSync(this.#fd, { bigint: true })
   }
 
-  /** Room to put the next bytes into, never empty; `filled` says how many were put there. */
-  room(): Buffer {
-    return this.#input.subarray(this.#inputUsed)
-  }
-
-  filled(length: number): void {
-    this.#inputUsed += length
-    if (this.#inputUsed === this.#input.length) this.#compress(zstd.EndDirective.continue)
-  }
-
   write(bytes: Buffer): void {
     for (let from = 0; from < bytes.length;) {
-      const length = bytes.copy(this.room(), 0, from)
-      this.filled(length)
+      const length = bytes.copy(this.#input, this.#inputUsed, from)
+      this.#filled(length)
       from += length
     }
+  }
+
+  /** Takes up to `most` bytes from where an open file stands; answers how many, 0 at its end. Throws its errors as they are. */
+  readFrom(fd: number, most: number): number {
+    const length = readSync(fd, this.#input, this.#inputUsed, Math.min(most, this.#room()), null)
+    this.#filled(length)
+    return length
+  }
+
+  /** Writes up to `most` zeros; answers how many. */
+  zeros(most: number): number {
+    const length = Math.min(most, this.#room())
+    this.#input.fill(0, this.#inputUsed, this.#inputUsed + length)
+    this.#filled(length)
+    return length
   }
 
   finish(): { size_bytes: number; sha256: string } {
@@ -59,6 +65,16 @@ export class ZstdFile {
 
   close(): void {
     closeSync(this.#fd)
+  }
+
+  /** Never 0 between calls. */
+  #room(): number {
+    return this.#input.length - this.#inputUsed
+  }
+
+  #filled(length: number): void {
+    this.#inputUsed += length
+    if (this.#room() === 0) this.#compress(zstd.EndDirective.continue)
   }
 
   #compress(directive: (typeof zstd.EndDirective)['continue' | 'end']): void {
