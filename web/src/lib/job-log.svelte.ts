@@ -4,7 +4,7 @@ import type { Job, JobStack, LogLine } from './rows.ts'
 import { openStream } from './stream.ts'
 
 /** Milliseconds in which lines are gathered before they are drawn. */
-const gather = 40
+const gather = 16
 
 export class JobLog {
   /** All lines in order, in chunks of `chunkSize`; a chunk that is full never changes. */
