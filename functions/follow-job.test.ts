@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { eventually } from './testing/eventually.ts'
 import { bad, good, startTestAgent } from './testing/agent.ts'
 import { readEvents, type StreamEvent } from './testing/events.ts'
 import { makeRoad, type Road } from './testing/proxy.ts'
@@ -67,7 +68,7 @@ describe('following a job', () => {
     const id = await run()
     const seen: StreamEvent[] = []
     const following = all(follow(id), seen)
-    await expect.poll(() => seen.length).toBeGreaterThan(0)
+    await eventually(() => seen.length).toBeGreaterThan(0)
     await work()
     const events = await following
     expect(linesIn(events).map(({ id }) => id)).toEqual(upTo(linesIn(events).length))
@@ -197,7 +198,7 @@ describe('following a job', () => {
     const id = await run()
     const seen: StreamEvent[] = []
     const watching = all(follow(id, { at: second.url }), seen)
-    await expect.poll(() => linesIn(seen).length).toBe(1)
+    await eventually(() => linesIn(seen).length).toBe(1)
 
     road.cut()
     await work()
@@ -232,7 +233,7 @@ describe('following a job', () => {
     await watching
     expect(linesIn(seen).map(({ id }) => id)).toEqual(upTo(5))
     expect(seen.at(-1)?.event).toBe('end')
-    await expect.poll(async () => (await ask('/health')).status, { timeout: 15_000 }).toBe(200)
+    await eventually(async () => (await ask('/health')).status).toBe(200)
     expect((await ask('/api/jobs')).status).toBe(200)
   })
 })
@@ -250,21 +251,25 @@ describe('following changes', () => {
         seen.push({ event, ...data })
     })()
     // first of all: read everything
-    await expect
-      .poll(() => seen.map(({ resource }) => resource).sort(), { timeout: 15_000 })
-      .toEqual(['archives', 'backups', 'hosts', 'jobs', 'stacks'])
+    await eventually(() => seen.map(({ resource }) => resource).sort()).toEqual([
+      'archives',
+      'backups',
+      'hosts',
+      'jobs',
+      'stacks',
+    ])
     seen.length = 0
 
     await server.ask('admin', 'PATCH', `/api/archives/${archive}`, { level: 4 })
-    await expect.poll(() => seen).toContainEqual({ event: 'change', resource: 'archives', id: archive })
+    await eventually(() => seen).toContainEqual({ event: 'change', resource: 'archives', id: archive })
     const id = await run()
     const task = await agent.claim()
     if (!task) throw new Error('there is no task')
     for (let line = 0; line < 50; line++) await agent.log(task, `line ${line}`)
     await agent.finish(task, good)
     await work([good])
-    await expect.poll(() => seen).toContainEqual({ event: 'change', resource: 'backups', id: null })
-    await expect.poll(() => seen).toContainEqual({ event: 'change', resource: 'jobs', id })
+    await eventually(() => seen).toContainEqual({ event: 'change', resource: 'backups', id: null })
+    await eventually(() => seen).toContainEqual({ event: 'change', resource: 'jobs', id })
     expect(seen.map(({ resource }) => resource)).not.toContain('log')
     expect(seen.filter((change) => change.resource === 'jobs').length).toBeLessThan(20)
     cut.abort()
@@ -278,7 +283,7 @@ test('a server that stops ends its streams and is gone', async () => {
   const seen: StreamEvent[] = []
   const watching = all(follow(id, { at: third.url }), seen)
   const changes = all(readEvents(`${third.url}/api/events`, server.headersOf('viewer')))
-  await expect.poll(() => linesIn(seen).length).toBe(1)
+  await eventually(() => linesIn(seen).length).toBe(1)
   await third.stop()
   await watching
   await changes

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { makeTestDatabase, type TestDatabase } from 'db/testing/database'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { eventually } from './testing/eventually.ts'
 import { makeRoad } from './testing/proxy.ts'
 
 let database: TestDatabase
@@ -30,7 +31,7 @@ function startProcess(settings: Record<string, string>) {
     stream.setEncoding('utf8').on('data', (text: string) => (output.text += text))
   const exit = once(child, 'exit').then(([code]) => code as number | null)
   const url = async () => {
-    await expect.poll(() => output.text, { timeout: 20_000 }).toContain('"listening"')
+    await eventually(() => output.text).toContain('"listening"')
     const line = output.text.split('\n').find((text) => text.includes('"listening"')) ?? ''
     return (JSON.parse(line) as { url: string }).url
   }
@@ -53,12 +54,10 @@ test('starts, serves, and ends cleanly when told, streams or not', async () => {
     expect(await exit).toBe(0)
     await stream.text()
     expect(output.text).not.toMatch(/"level":(50|60)/)
-    await expect
-      .poll(
-        () =>
-          database.sql`select application_name from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
-      )
-      .toEqual([])
+    await eventually(
+      () =>
+        database.sql`select application_name from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+    ).toEqual([])
   }
 })
 
@@ -66,7 +65,7 @@ test('waits for a database that is not there yet', async () => {
   const road = await makeRoad(database.url)
   road.cut()
   const { child, exit, url, output } = startProcess({ DATABASE_URL: road.url })
-  await expect.poll(() => output.text, { timeout: 10_000 }).toContain('waiting for the database')
+  await eventually(() => output.text).toContain('waiting for the database')
   road.mend()
   expect((await fetch(`${await url()}/health`)).status).toBe(200)
   child.kill('SIGTERM')
@@ -76,7 +75,7 @@ test('waits for a database that is not there yet', async () => {
 
 test('can be told to stop while it waits', async () => {
   const { child, exit, output } = startProcess({ DATABASE_URL: 'postgres://u:p@127.0.0.1:1/none' })
-  await expect.poll(() => output.text, { timeout: 10_000 }).toContain('waiting for the database')
+  await eventually(() => output.text).toContain('waiting for the database')
   child.kill('SIGTERM')
   expect(await exit).toBe(0)
 })

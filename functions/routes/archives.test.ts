@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { eventually } from '../testing/eventually.ts'
 import { startTestAgent } from '../testing/agent.ts'
 import { expectProblem } from '../testing/problems.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
@@ -57,9 +58,9 @@ describe('archives and jobs', () => {
       metrics: [{ stack_name: 'wiki', host: agent.host.name, status: 'queued' }],
     })
     expect((await server.ask('operator', 'POST', `/api/jobs/${run.body.job_id}/cancel`)).status).toBe(202)
-    await expect
-      .poll(async () => (await server.ask('viewer', 'GET', `/api/jobs/${run.body.job_id}`)).body.job.status)
-      .toBe('cancelled')
+    await eventually(
+      async () => (await server.ask('viewer', 'GET', `/api/jobs/${run.body.job_id}`)).body.job.status,
+    ).toBe('cancelled')
     expectProblem(
       await server.ask('operator', 'POST', `/api/jobs/${run.body.job_id}/cancel`),
       409,

@@ -7,6 +7,7 @@ import { makeTestDatabase, type TestDatabase } from 'db/testing/database'
 import { pino } from 'pino'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { eventually } from '../testing/eventually.ts'
 import { bad, good, startTestAgent } from '../testing/agent.ts'
 import { startWorker } from '../worker.ts'
 import { finish_job, sizeInWords, timeInWords } from './finish_job.ts'
@@ -108,16 +109,14 @@ describe('finish_job', () => {
     try {
       for (let round = 0; round < 5; round++) {
         const id = await runWith([good, good, good])
-        await expect.poll(async () => (await getJob(database.sql, id)).status).toBe('success')
+        await eventually(async () => (await getJob(database.sql, id)).status).toBe('success')
         expect((await logOf(id)).filter((line) => line.includes('has ended'))).toHaveLength(1)
         expect(await listJobStacks(database.sql, id)).toHaveLength(3)
       }
-      await expect
-        .poll(
-          () =>
-            database.sql`select task_identifier from graphile_worker.jobs where task_identifier = 'finish_job' and locked_at is not null`,
-        )
-        .toEqual([])
+      await eventually(
+        () =>
+          database.sql`select task_identifier from graphile_worker.jobs where task_identifier = 'finish_job' and locked_at is not null`,
+      ).toEqual([])
     } finally {
       await Promise.all(runners.map((runner) => runner.stop()))
       await Promise.all(pools.map((pool) => pool.end()))
