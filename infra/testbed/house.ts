@@ -28,9 +28,16 @@ export interface House extends AsyncDisposable {
   ended(id: number, timeout?: number): Promise<{ job: Job; stack: JobStack; log: string }>
 }
 
-export async function makeHouse(options: { stacksDirs: string[]; archivesDir?: string; env?: Record<string, string> }): Promise<House> {
+export interface HouseOptions {
+  stacksDirs: string[]
+  archivesDir?: string
+  /** A PostgreSQL of the test's own, with the template in it; default: the one of the test run. */
+  serverUrl?: string
+}
+
+export async function makeHouse(options: HouseOptions): Promise<House> {
   await using undo = new AsyncDisposableStack()
-  const database = await makeTestDatabase(inject('serverUrl'))
+  const database = await makeTestDatabase(options.serverUrl ?? inject('serverUrl'))
   undo.defer(() => database.drop())
   const folder = undo.use(await temporaryFolder())
   const host = await database.addHost()
@@ -51,7 +58,13 @@ export async function makeHouse(options: { stacksDirs: string[]; archivesDir?: s
     job,
     startAgent: async (more = {}) =>
       later.use(
-        await startAgent({ databaseUrl: host.url, stacksDirs: options.stacksDirs, dataDir: folder.path, archivesDir, env: options.env ?? {}, ...more }),
+        await startAgent({
+          databaseUrl: host.url,
+          stacksDirs: options.stacksDirs,
+          dataDir: folder.path,
+          archivesDir,
+          ...more,
+        }),
       ),
     findStack: (path) =>
       until(`the stack in ${path} to be found`, async () => {
