@@ -36,9 +36,13 @@ interface Pending {
 const patience = 2000
 
 export function startEngine({ signal }: { signal?: AbortSignal } = {}): Engine {
-  const child = spawn(process.execPath, ['--max-semi-space-size=2', fileURLToPath(new URL('./engine.ts', import.meta.url))], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
+  const child = spawn(
+    process.execPath,
+    ['--max-semi-space-size=2', fileURLToPath(new URL('./engine.ts', import.meta.url))],
+    {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    },
+  )
   let pending: Pending | undefined
   let ended: { reason: unknown } | undefined
   let errors = ''

@@ -22,7 +22,7 @@ export async function pack(request: PackRequest, remarks: Remarks, pulse: Pulse,
     const entries = new EntryWriter(out, remarks, pulse)
     for (let root = roots.shift(); root !== undefined; root = roots.shift()) {
       for (const found of walk(root, excluded)) {
-        if ('error' in found) remarks.notRead(found.name, found.error)
+        if ('error' in found) remarks.notRead(found.name, found.error, found.contentOnly ? 'its content' : 'it')
         else await entries.add(found)
         if (pulse.due()) await pulse.beat()
       }

@@ -15,12 +15,12 @@ export class Remarks {
   }
 
   /** An entry could not be opened or visited. What vanished meanwhile was no part of the stack any more: a note. */
-  notRead(name: string, error: NodeJS.ErrnoException): void {
+  notRead(name: string, error: NodeJS.ErrnoException, what = 'it'): void {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return this.note(name, 'vanished while it was read')
     // O_NOFOLLOW met a link, or a folder or readlink met another kind of file
     if (error.code === 'ELOOP' || error.code === 'EINVAL') return this.replaced(name)
     this.unreadable++
-    this.#remark('warning', name, `cannot be read: ${reasonOf(error)}; it is not in the archive`)
+    this.#remark('warning', name, `cannot be read: ${reasonOf(error)}; ${what} is not in the archive`)
   }
 
   /** Its place in the archive was already given out, so the rest is zeros. */

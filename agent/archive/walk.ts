@@ -23,6 +23,8 @@ export interface Found {
 /** What could not be visited: vanished (ENOENT) or unreadable. */
 export interface Unvisited {
   name: string
+  /** The entry itself was found; what is in it could not be. */
+  contentOnly: boolean
   error: NodeJS.ErrnoException
 }
 
@@ -61,14 +63,16 @@ export function* walk(root: OpenFolder, excluded: BigIntStats[]): Generator<Foun
       const reach = `${folder.reach}/${base}`
       const path = bytes(reach)
       let child: OpenFolder | undefined
+      let contentOnly = false
       try {
         const stat = lstatSync(path, { bigint: true })
         if (excluded.some((other) => other.ino === stat.ino && other.dev === stat.dev)) continue
         yield { name, path, stat }
         if (!stat.isDirectory()) continue
+        contentOnly = true
         child = openFolder(reach, name, constants.O_DIRECTORY | constants.O_NOFOLLOW)
       } catch (error) {
-        yield { name, error: error as NodeJS.ErrnoException }
+        yield { name, contentOnly, error: error as NodeJS.ErrnoException }
         continue
       }
       open.push(child)
@@ -83,7 +87,7 @@ function* list(folder: OpenFolder): Generator<Unvisited, void, void> {
   try {
     folder.names = readdirSync(bytes(folder.reach), 'latin1').sort()
   } catch (error) {
-    yield { name: folder.name, error: error as NodeJS.ErrnoException }
+    yield { name: folder.name, contentOnly: true, error: error as NodeJS.ErrnoException }
   }
 }
 

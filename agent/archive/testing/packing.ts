@@ -1,0 +1,59 @@
+// Packs within the test's own process, so that a test can change files at a known moment.
+import { join } from 'node:path'
+import { pack } from '../pack.ts'
+import type { PackRequest, PackResult, RemarkEvent } from '../protocol.ts'
+import { Pulse } from '../pulse.ts'
+import { Remarks } from '../remarks.ts'
+import { emptyFile } from './tree.ts'
+
+export interface Packed {
+  file: string
+  result: PackResult
+  remarks: RemarkEvent[]
+}
+
+/** Packs `source` as "stack" into a new file in `folder`; `meanwhile` is called between any two reads. */
+export async function packed(
+  folder: string,
+  source: string,
+  options: Partial<PackRequest> = {},
+  meanwhile: (bytesRead: number) => void = () => {},
+): Promise<Packed> {
+  const remarks: RemarkEvent[] = []
+  const file = emptyFile(join(folder, `${Math.random()}.tar.zst`))
+  const request: PackRequest = {
+    op: 'pack',
+    out: file,
+    format: 'tar.zst',
+    level: 1,
+    sources: [{ path: source, prefix: 'stack', optional: false }],
+    exclude: [],
+    append: [],
+    ...options,
+  }
+  const result = await pack(
+    request,
+    new Remarks((event) => remarks.push(event)),
+    new Interrupted(meanwhile),
+    new Date(),
+  )
+  return { file, result, remarks }
+}
+
+class Interrupted extends Pulse {
+  readonly #meanwhile: (bytesRead: number) => void
+
+  constructor(meanwhile: (bytesRead: number) => void) {
+    super(() => {})
+    this.#meanwhile = meanwhile
+  }
+
+  override due(): boolean {
+    return true
+  }
+
+  override async beat(): Promise<void> {
+    this.#meanwhile(this.bytes)
+    await Promise.resolve()
+  }
+}

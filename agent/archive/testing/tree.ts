@@ -1,0 +1,77 @@
+// A folder's content as comparable lines, read apart from walk.ts, and the real GNU tar and zstd to extract with.
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  closeSync,
+  lstatSync,
+  openSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export const isRoot = process.getuid?.() === 0
+
+/** `using folder = scratch()`. Removed by rm, as Node cannot remove names that are not UTF-8. */
+export function scratch(): Disposable & { path: string } {
+  const path = mkdtempSync(join(realpathSync(tmpdir()), 'archiver-test-'))
+  return { path, [Symbol.dispose]: () => execFileSync('rm', ['-rf', '--', path]) }
+}
+
+/** A scratch folder with an empty folder `source` in it. */
+export function ground(): Disposable & { path: string; source: string } {
+  const folder = scratch()
+  const source = join(folder.path, 'source')
+  mkdirSync(source)
+  return { path: folder.path, source, [Symbol.dispose]: () => folder[Symbol.dispose]() }
+}
+
+/** An empty file to pack into, as the agent makes it. */
+export function emptyFile(path: string): string {
+  closeSync(openSync(path, 'wx'))
+  return path
+}
+
+/** Extracts into a new folder and returns it. */
+export function extract(file: string, to: string): string {
+  mkdirSync(to)
+  // GNU tar tells that it does not know hdrcharset, which other readers need
+  const options = ['-x', '-p', '--numeric-owner', '--zstd', '--warning=no-unknown-keyword', '--warning=no-timestamp']
+  execFileSync('tar', [...options, '-f', file, '-C', to], { stdio: ['ignore', 'pipe', 'inherit'] })
+  return to
+}
+
+/** Every entry with all that an archive keeps, sorted by name; names as latin1. */
+export function contentOf(folder: string): string[] {
+  const lines: string[] = []
+  const firstNames = new Map<string, string>()
+  const visit = (path: Buffer, name: string): void => {
+    const stat = lstatSync(path, { bigint: true })
+    const first = stat.isDirectory() ? name : (firstNames.get(`${stat.dev}:${stat.ino}`) ?? name)
+    firstNames.set(`${stat.dev}:${stat.ino}`, first)
+    const content = stat.isFile()
+      ? createHash('sha256').update(readFileSync(path)).digest('hex')
+      : stat.isSymbolicLink()
+        ? readlinkSync(path, 'latin1')
+        : stat.rdev
+    const size = stat.isDirectory() ? '' : stat.size
+    lines.push([name, first, stat.mode.toString(8), stat.uid, stat.gid, stat.mtimeNs, size, content].join('|'))
+    if (!stat.isDirectory()) return
+    for (const base of readdirSync(path, 'latin1').sort()) {
+      visit(Buffer.concat([path, Buffer.from(`/${base}`, 'latin1')]), `${name}/${base}`)
+    }
+  }
+  visit(Buffer.from(folder), '')
+  return lines
+}
+
+/** What the tar holds in its own order, names as latin1. */
+export function namesIn(file: string): string[] {
+  const list = execFileSync('tar', ['-t', '--zstd', '--quoting-style=literal', '--show-transformed-names', '-f', file])
+  return list.toString('latin1').split('\n').slice(0, -1)
+}
