@@ -1,5 +1,5 @@
 // Runs before the first paint, so that a theme chosen earlier shows without a flash.
-// mode-watcher (src/lib/theme.svelte.ts) reads and writes the same key.
+// mode-watcher reads and writes the same key, and sets the same class.
 ;(function () {
   let mode = null
   try {
@@ -8,7 +8,5 @@
     // storage is shut off: follow the system
   }
   const dark = mode === 'dark' || (mode !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches)
-  const root = document.documentElement
-  root.dataset.theme = dark ? 'dark' : 'light'
-  root.classList.toggle('dark', dark)
+  document.documentElement.classList.toggle('dark', dark)
 })()
