@@ -39,7 +39,11 @@ try {
   const server = await registerAgent(settings.databaseUrl, version, host.status, leftBehind, stop.signal, log)
   log.info({ host: server.registration.host_name, epoch: server.registration.epoch }, 'registered')
   for (const { task_id } of leftBehind) await leftovers.reported(task_id)
-  host.onStacks((stacks) => void server.reportStacks(stacks).catch(() => {}))
+  host.onStacks((stacks) => {
+    void server.reportStacks(stacks).catch((error: unknown) => {
+      if (!server.ended.aborted) log.error(`The stacks could not be reported: ${messageOf(error)}`)
+    })
+  })
   const tools = {
     docker,
     journal,

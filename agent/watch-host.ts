@@ -30,7 +30,7 @@ export async function watchHost(
   stop: AbortSignal,
   log: Logger,
 ): Promise<HostWatch> {
-  const inContainer = isInContainer()
+  const inContainer = await isInContainer()
   let stacks: ReportedStack[] = []
   let tell: ((stacks: ReportedStack[]) => void) | undefined
   let told = ''

@@ -53,14 +53,19 @@ export interface OwnContainer {
   binds: { source: string; destination: string }[]
 }
 
-/** True when this process runs inside a container. */
-export function isInContainer(): boolean {
-  return existsSync('/.dockerenv') || existsSync('/run/.containerenv')
+/** True when this process runs inside a container. The marker file alone is not enough: machines made from images keep it. */
+export async function isInContainer(): Promise<boolean> {
+  if (!existsSync('/.dockerenv') && !existsSync('/run/.containerenv')) return false
+  const mountinfo = await readFile('/proc/self/mountinfo', 'utf8')
+  return mountinfo.split('\n').some((line) => engineMounts.includes(line.split(' ')[4] ?? ''))
 }
+
+/** Files that an engine mounts into every container. */
+const engineMounts = ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf']
 
 /** The container this process runs in, found by its id and never by a name; null outside one. */
 export async function findOwnContainer(docker: Docker): Promise<OwnContainer | null> {
-  if (!isInContainer()) return null
+  if (!(await isInContainer())) return null
   for (const id of [ownIdFromMounts(await readFile('/proc/self/mountinfo', 'utf8')), hostname()]) {
     if (!id) continue
     const own = await docker
@@ -85,7 +90,7 @@ export function ownIdFromMounts(mountinfo: string): string {
   for (const line of mountinfo.split('\n')) {
     const [, , , root = '', target = ''] = line.split(' ')
     const id = /\/containers\/([0-9a-f]{64})\//.exec(root)?.[1]
-    if (id && ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf'].includes(target)) return id
+    if (id && engineMounts.includes(target)) return id
   }
   return ''
 }

@@ -37,7 +37,8 @@ export async function startContainers(docker: Docker, containers: StoppedContain
         }
         try {
           const id = await bringBack(docker, container, report, say)
-          if (id) found.set(container.id, id)
+          // one that was only frozen goes on as it was; checks that ran out meanwhile say nothing about it
+          if (id && container.action === 'stop') found.set(container.id, id)
         } catch (error) {
           report.failed.push({ container, reason: messageOf(error) })
         }

@@ -47,6 +47,17 @@ export async function makeHouse(options: HouseOptions): Promise<House> {
   const later = undo.use(new AsyncDisposableStack())
   const kept = undo.move()
 
+  const agents: TestProcess[] = []
+  /** A test that waits in vain says what the processes wrote. */
+  async function told<T>(work: Promise<T>): Promise<T> {
+    return work.catch((cause: unknown) => {
+      throw new Error(
+        `The server wrote:\n${server.logs()}\nThe agents wrote:\n${agents.map((agent) => agent.logs()).join('\n')}`,
+        { cause },
+      )
+    })
+  }
+
   const job = async (id: number) => (await client.get<{ job: Job; metrics: JobStack[] }>(`/api/jobs/${id}`)).body
   return {
     database,
@@ -56,8 +67,8 @@ export async function makeHouse(options: HouseOptions): Promise<House> {
     dataDir: folder.path,
     archivesDir,
     job,
-    startAgent: async (more = {}) =>
-      later.use(
+    async startAgent(more = {}) {
+      const agent = later.use(
         await startAgent({
           databaseUrl: host.url,
           stacksDirs: options.stacksDirs,
@@ -65,12 +76,17 @@ export async function makeHouse(options: HouseOptions): Promise<House> {
           archivesDir,
           ...more,
         }),
-      ),
+      )
+      agents.push(agent)
+      return agent
+    },
     findStack: (path) =>
-      until(`the stack in ${path} to be found`, async () => {
-        const { body } = await client.get<{ stacks: Stack[] }>('/api/stacks')
-        return body.stacks.find((stack) => stack.path === path)
-      }),
+      told(
+        until(`the stack in ${path} to be found`, async () => {
+          const { body } = await client.get<{ stacks: Stack[] }>('/api/stacks')
+          return body.stacks.find((stack) => stack.path === path)
+        }),
+      ),
     async makeArchive(name, stacks, settings = {}) {
       const answer = await client.post<{ archive: { id: number } }>('/api/archives', {
         name,
@@ -87,13 +103,15 @@ export async function makeHouse(options: HouseOptions): Promise<House> {
       return answer.body.job_id
     },
     async ended(id, timeout) {
-      const found = await until(
-        `job ${id} to end`,
-        async () => {
-          const answer = await job(id)
-          return answer.job.end_time ? answer : undefined
-        },
-        timeout,
+      const found = await told(
+        until(
+          `job ${id} to end`,
+          async () => {
+            const answer = await job(id)
+            return answer.job.end_time ? answer : undefined
+          },
+          timeout,
+        ),
       )
       const stack = found.metrics[0]
       if (!stack) throw new Error(`Job ${id} has no stack`)
