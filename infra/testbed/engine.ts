@@ -1,7 +1,7 @@
 // The Docker Engine the tests use: the machine's own where one answers, else a private one with folders of its own.
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cacheFolder, dockerConfig, removeFolder } from './folders.ts'
 import { run, works } from './run.ts'
@@ -24,11 +24,35 @@ export async function startEngine(): Promise<Engine | undefined> {
   const host = process.env['DOCKER_HOST'] ?? ''
   if (host !== privateHost && (await answers(host))) return { host, stop: async () => {} }
   if (process.getuid?.() !== 0 || !(await works('dockerd', ['--version']))) return undefined
-  await mkdir(usersFolder, { recursive: true })
   const me = join(usersFolder, String(process.pid))
-  await writeFile(me, '')
-  if (!(await answers(privateHost))) await startPrivateEngine()
-  return { host: privateHost, stop: () => leavePrivateEngine(me) }
+  await oneAtATime(async () => {
+    await mkdir(usersFolder, { recursive: true })
+    await writeFile(me, '')
+    if (!(await answers(privateHost))) await startPrivateEngine()
+  })
+  return { host: privateHost, stop: () => oneAtATime(() => leavePrivateEngine(me)) }
+}
+
+/** Several test runs may share the engine: joining and leaving must not overlap. A run that was killed holds nothing. */
+async function oneAtATime(work: () => Promise<void>): Promise<void> {
+  const lock = `${runFolder}.lock`
+  await until(
+    'other test runs to start or stop the Docker Engine',
+    async () => {
+      const took = await symlink(String(process.pid), lock).then(
+        () => true,
+        () => false,
+      )
+      if (!took && !isAlive(Number(await readlink(lock)))) await rm(lock, { force: true })
+      return took
+    },
+    120_000,
+  )
+  try {
+    await work()
+  } finally {
+    await rm(lock, { force: true })
+  }
 }
 
 async function answers(host: string): Promise<boolean> {

@@ -25,6 +25,8 @@ export interface TestServer extends TestProcess {
   url: string
   /** A bearer token with the admin role; empty when the server was started with `admin: false`. */
   token: string
+  /** For a second server on the same database. */
+  secretKey: string
 }
 
 export interface ServerOptions {
@@ -40,6 +42,7 @@ export interface ServerOptions {
 /** Waits until /health answers 200. */
 export async function startServer(options: ServerOptions): Promise<TestServer> {
   const port = options.port ?? (await freePort())
+  const secretKey = options.secretKey ?? randomBytes(32).toString('hex')
   const url = `http://127.0.0.1:${port}`
   const token = options.admin === false ? '' : randomBytes(24).toString('hex')
   const admin = {
@@ -52,7 +55,7 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
     PORT: String(port),
     HOST: '127.0.0.1',
     DATABASE_URL: options.databaseUrl,
-    SECRET_KEY: options.secretKey ?? randomBytes(32).toString('hex'),
+    SECRET_KEY: secretKey,
     TZ: 'UTC',
     ...(token === '' ? {} : admin),
     ...options.env,
@@ -66,7 +69,7 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
     await server.kill()
     throw new Error(`The server did not start. It wrote:\n${server.logs()}`, { cause })
   }
-  return { ...server, url, token }
+  return { ...server, url, token, secretKey }
 }
 
 export interface AgentOptions {

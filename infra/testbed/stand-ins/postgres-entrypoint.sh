@@ -7,7 +7,7 @@ if [ ! -s "$data/PG_VERSION" ]; then
   mkdir -p "$data"
   chown postgres:postgres "$data"
   chmod 700 "$data"
-  as_postgres "$bin/initdb" -D "$data" --username=postgres --auth=scram-sha-256 --pwfile="$POSTGRES_PASSWORD_FILE"
+  as_postgres "$bin/initdb" -D "$data" --username=postgres --auth=scram-sha-256 --encoding=UTF8 --pwfile="$POSTGRES_PASSWORD_FILE"
   echo 'host all all all scram-sha-256' >> "$data/pg_hba.conf"
   echo "create database ${POSTGRES_DB:-postgres}" | as_postgres "$bin/postgres" --single -D "$data" postgres
 fi
