@@ -9,7 +9,7 @@ import { until } from './until.ts'
 
 const runFolder = '/run/archiver-testbed'
 const usersFolder = join(runFolder, 'users')
-const pidFile = join(runFolder, 'docker.pid')
+const pidFile = join(cacheFolder, 'engine.pid')
 const privateHost = `unix://${runFolder}/docker.sock`
 
 export interface Engine {
@@ -63,6 +63,7 @@ async function answers(host: string): Promise<boolean> {
 async function startPrivateEngine(): Promise<void> {
   console.log('Starting a Docker Engine for the tests …')
   await mkdir(cacheFolder, { recursive: true })
+  await endProcess(await runningPid())
   const logFile = join(cacheFolder, 'engine.log')
   const log = openSync(logFile, 'w')
   const child = spawn(
@@ -93,10 +94,22 @@ async function leavePrivateEngine(me: string): Promise<void> {
   const volumes = (await run('docker', ['volume', 'ls', '-q'], { env })).split('\n').filter(Boolean)
   if (volumes.length > 0) await run('docker', ['volume', 'rm', '-f', ...volumes], { env })
   await run('docker', ['network', 'prune', '-f'], { env })
-  const pid = Number(await readFile(pidFile, 'utf8'))
+  await run('docker', ['image', 'prune', '-f', '--filter', 'until=48h'], { env })
+  await endProcess(await runningPid())
+  await removeFolder(runFolder)
+}
+
+/** 0 when there is none; the number in a file that was left behind may belong to another program now. */
+async function runningPid(): Promise<number> {
+  const pid = Number(await readFile(pidFile, 'utf8').catch(() => '0'))
+  const command = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
+  return command.trim() === 'dockerd' ? pid : 0
+}
+
+async function endProcess(pid: number): Promise<void> {
+  if (pid === 0) return
   process.kill(pid, 'SIGTERM')
   await until('the Docker Engine to end', () => !isAlive(pid), 60_000)
-  await removeFolder(runFolder)
 }
 
 function isAlive(pid: number): boolean {

@@ -1,6 +1,7 @@
 // Base images made from Debian's packages and this machine's Node, where no image can be pulled. Made once, then kept
 // by the engine of the tests.
-import { copyFile, cp, mkdir, readFile, realpath, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { copyFile, cp, mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,14 +21,22 @@ export interface StandIns {
 }
 
 export async function makeStandIns(): Promise<StandIns> {
-  const node = `archiver-test/node:${process.versions.node}`
-  const postgres = `archiver-test/postgres:${release}`
+  const recipes = await hashOfFiles()
+  const node = `archiver-test/node:${process.versions.node}-${recipes}`
+  const postgres = `archiver-test/postgres:${release}-${recipes}`
   await unlessThere(debian, makeDebian)
   await unlessThere(node, () => makeNode(node))
   await unlessThere(postgres, () =>
     docker('build', ...from(debian), '-t', postgres, '-f', dockerfile('postgres'), files),
   )
   return { node, postgres }
+}
+
+/** In the images' names, so that a changed recipe makes new ones. */
+async function hashOfFiles(): Promise<string> {
+  const hash = createHash('sha256')
+  for (const name of (await readdir(files)).sort()) hash.update(await readFile(join(files, name)))
+  return hash.digest('hex').slice(0, 8)
 }
 
 async function unlessThere(image: string, make: () => Promise<unknown>): Promise<void> {
