@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Archive, Host, Job, Stack } from './rows.ts'
-import { safetyOf } from './safety.ts'
+import { concernOf, safetyOf } from './safety.ts'
 
 const now = new Date('2026-11-23T12:00:00Z')
 const host = {
@@ -83,6 +83,7 @@ test('our own stack, and a stack that is gone and in no archive, are not counted
     stack('old', { archives: [], gone_at: '2026-11-22T00:00:00Z' }),
   ]
   expect(ask({ stacks })).toMatchObject({ state: 'safe', text: 'The one stack found has a good backup.' })
+  expect(stacks.map((stack) => concernOf(stack, { archives: [archive], jobs: [] }))).toEqual([null, null, null])
 })
 
 test('a failed run after the last backup is a concern, also while the next one runs', () => {

@@ -58,12 +58,13 @@ function nothing(sentence: string, further: string): Safety {
 }
 
 /** Our own stack is not counted, nor one that is gone and that nobody wanted kept. */
-export function isCounted(stack: Stack): boolean {
+function isCounted(stack: Stack): boolean {
   return stack.archives.length > 0 || (!stack.own && stack.gone_at === null)
 }
 
-/** Why a stack is not safe; null when it is. The first reason that holds is the one to mend first. */
+/** Why a stack is not safe; null when it is, or is not counted. The first reason that holds is the one to mend first. */
 export function concernOf(stack: Stack, facts: Pick<Facts, 'archives' | 'jobs'>): string | null {
+  if (!isCounted(stack)) return null
   if (stack.archives.length === 0) return words.safety.notInArchive
   if (stack.gone_at !== null) return words.safety.gone
   if (stack.last_backup === null) return words.safety.noBackup
