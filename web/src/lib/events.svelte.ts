@@ -3,7 +3,7 @@
 import { openStream } from './stream.ts'
 
 export type Resource = 'jobs' | 'stacks' | 'hosts' | 'archives' | 'backups'
-export interface Change {
+interface Change {
   resource: Resource
   id: number | null
 }

@@ -7,7 +7,6 @@ type Api = (typeof client)['api']
 export type Me = InferResponseType<Api['me']['$get'], 200>
 export type Role = Me['user']['role']
 export type Host = InferResponseType<Api['hosts']['$get'], 200>['hosts'][number]
-export type HostStatus = NonNullable<Host['status']>
 export type Stack = InferResponseType<Api['stacks']['$get'], 200>['stacks'][number]
 export type Archive = InferResponseType<Api['archives']['$get'], 200>['archives'][number]
 export type ArchiveBody = Required<Omit<InferRequestType<Api['archives']['$post']>['json'], 'format'>>

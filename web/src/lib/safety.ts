@@ -4,7 +4,7 @@ import { relative } from './format.ts'
 import type { Archive, Host, Job, Stack } from './rows.ts'
 import { words } from './words.ts'
 
-export interface Concern {
+interface Concern {
   stack: Stack
   why: string
 }

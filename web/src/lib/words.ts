@@ -2,7 +2,7 @@
 import type { ArchiveMode } from 'db/domain/archive'
 import type { BackupState } from 'db/domain/backup'
 import type { MountVerdict } from 'db/domain/host'
-import type { JobStatus, JobTrigger, JobType } from 'db/domain/job'
+import type { JobStatus, JobTrigger } from 'db/domain/job'
 import type { StackKind } from 'db/domain/stack'
 import type { Phase } from 'db/domain/task'
 import { count, plural } from './format.ts'
@@ -104,7 +104,6 @@ export const words = {
 
   host: {
     title: 'Hosts',
-    one: 'Host',
     online: 'Agent online',
     offline: 'Agent offline',
     since: 'since',
@@ -169,17 +168,14 @@ export const words = {
     stopped: 'Stopped',
     neverStarted: 'Not started',
     gone: 'Gone',
-    goneSince: 'not seen since',
     own: 'Docker Archiver itself',
     ownWhy: 'This is Docker Archiver’s own stack: it is never stopped, and not counted among those that need a backup.',
-    lastBackup: 'Last backup',
     noBackup: 'No backup yet',
     notInArchive: 'Not in any archive',
     protect: 'Protect it',
     inArchives: 'In archives',
     path: 'Directory',
     composeFile: 'Compose file',
-    project: 'Compose project',
     host: 'Host',
     kind: 'Found',
     kinds: {
@@ -220,7 +216,6 @@ export const words = {
     new: 'New archive',
     edit: 'Edit',
     run: 'Run',
-    running: 'Running',
     runsAlready: 'A run of this archive has not finished yet.',
     lastRun: 'Last run',
     neverRun: 'Never run',
@@ -290,16 +285,7 @@ export const words = {
     title: 'History',
     one: 'Job',
     page: (id: number, archive: string) => `Job ${id}, ${archive}`,
-    heading: (archive: string) => archive,
     number: (id: number) => `Job ${id}`,
-    types: {
-      archive: 'Archive',
-      retention: 'Retention',
-      cleanup: 'Cleanup',
-      restore: 'Restore',
-      verify: 'Verify',
-      download: 'Download',
-    } satisfies Record<JobType, string>,
     statuses: {
       queued: 'Waiting',
       running: 'Running',
@@ -317,16 +303,13 @@ export const words = {
     } satisfies Record<JobTrigger, string>,
     dryRun: 'Dry run',
     started: 'Started',
-    startedHow: (how: string) => `started ${how}`,
     asked: 'Asked for',
-    ended: 'Ended',
     took: 'Took',
     runningFor: 'Running for',
     toArchive: 'Open the archive',
     total: 'Size',
     stacks: 'Stacks',
     stackCount: (n: number) => plural(n, 'stack'),
-    reason: 'Why',
     filter: 'Show',
     all: 'All',
     archiveFilter: 'Archive',
@@ -334,7 +317,6 @@ export const words = {
     emptyTitle: 'No job yet',
     empty: 'A job is one run of an archive. Press Run on an archive to start the first.',
     emptyFiltered: 'No job matches.',
-    deletedArchive: '(deleted archive)',
     phases: {
       resolve: 'Look up',
       stop: 'Stop',
@@ -353,12 +335,10 @@ export const words = {
     } satisfies Record<Phase, string>,
     phasesLabel: (stack: string) => `Steps of ${stack}`,
     phaseDone: 'done',
-    phaseCurrent: 'now',
     waiting: 'Waiting for its turn',
     waitingHost: (host: string) => `Waiting for the agent of host ${host}`,
     preparing: 'Beginning',
     stoppedFor: 'stopped for',
-    stoppedUp: 'The stack is up',
     downtime: 'Downtime',
     noDowntime: 'none',
     wasRunning: 'was running before',
@@ -367,7 +347,6 @@ export const words = {
     packed: (done: string, total: string | null) => (total ? `${done} of about ${total}` : done),
     progressLabel: (stack: string) => `Progress of ${stack}`,
     file: 'File',
-    openBackup: 'Backup',
     outOfContact: 'The agent has been out of contact since',
     outOfContactHint: 'It goes on by itself, starts the stack again, and reports when it is back.',
     cancel: 'Cancel job',
@@ -386,11 +365,7 @@ export const words = {
 
   activity: {
     label: 'Running now',
-    idle: 'Nothing is running',
     queued: 'waiting',
-    one: (name: string) => `${name} is running`,
-    waitingOne: (name: string) => `${name} is waiting`,
-    many: (n: number) => `${count(n)} jobs are running`,
   },
 
   log: {
@@ -414,7 +389,6 @@ export const words = {
 
   backup: {
     title: 'Backups',
-    one: 'Backup',
     states: {
       good: 'Good',
       incomplete: 'Incomplete',
@@ -431,14 +405,6 @@ export const words = {
     made: 'Made',
     madeBy: 'by archive',
     files: (n: number) => plural(n, 'file'),
-    path: 'File',
-    size: 'Size',
-    state: 'State',
-    stack: 'Stack',
-    archive: 'Archive',
-    host: 'Host',
-    job: 'Job',
-    checksum: 'SHA-256',
     emptyTitle: 'No backup yet',
     empty: 'A backup is what one job makes of one stack. Run an archive, and its backups are listed here.',
     emptyFiltered: 'No backup matches.',
