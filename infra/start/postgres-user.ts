@@ -33,7 +33,8 @@ export async function postgresUser(folders: string[]): Promise<PostgresUser> {
     return { command: (file, ...args) => ({ file, args, options: { uid, gid } }), own }
   }
   // Somewhere above is a folder closed to others, as /root is: pass through it, as root could, but only reading.
-  const right = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search']
+  // (access(2) looks at rights only with that secure bit; Postgres asks it about its own programs.)
+  const right = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search', '--securebits=+no_setuid_fixup']
   const flags = [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', ...right, '--']
   return { command: (file, ...args) => ({ file: 'setpriv', args: [...flags, file, ...args], options: {} }), own }
 }
