@@ -137,6 +137,6 @@ async function finishPublishing(partial: string, final: string, outcome: TaskOut
     // it had its name already
     const { size } = await stat(final)
     if (size !== outcome.backup?.size_bytes)
-      throw new Error(`${final} has ${size} bytes instead of ${outcome.backup?.size_bytes}`)
+      throw new Error(`${final} has ${size} bytes instead of ${outcome.backup?.size_bytes}`, { cause: error })
   }
 }

@@ -5,7 +5,7 @@ export function printable(name: string): string {
   const raw = Buffer.from(name, 'latin1')
   let text = raw.toString()
   if (!Buffer.from(text).equals(raw)) text = name.replace(/[\x80-\xff]/g, escapeByte)
-  return text.replace(/[\x00-\x1f\x7f]/g, (c) => (c === '\n' ? '\\n' : c === '\t' ? '\\t' : escapeByte(c)))
+  return text.replace(/\p{Cc}/gu, (c) => (c === '\n' ? '\\n' : c === '\t' ? '\\t' : escapeByte(c)))
 }
 
 function escapeByte(c: string): string {

@@ -35,17 +35,3 @@ export function api(url: string, token = ''): Api {
     delete: (path) => ask('DELETE', path),
   }
 }
-
-/** Signs in with a password and returns the cookie header of the session. */
-export async function signIn(url: string, username = 'admin', password = 'admin-password-1'): Promise<string> {
-  const response = await fetch(`${url}/api/auth/sign-in/username`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', origin: url },
-    body: JSON.stringify({ username, password }),
-  })
-  if (!response.ok) throw new Error(`Signing in answered ${response.status}: ${await response.text()}`)
-  return response.headers
-    .getSetCookie()
-    .map((cookie) => cookie.split(';')[0])
-    .join('; ')
-}

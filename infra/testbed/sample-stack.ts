@@ -7,7 +7,7 @@ export function uniqueName(prefix: string): string {
   return `${prefix}-${randomBytes(4).toString('hex')}`
 }
 
-export const shopYaml = `
+const shopYaml = `
 services:
   web:
     image: archiver-test/busybox
