@@ -46,13 +46,13 @@ function readLock(file) {
 function install() {
   console.log('Installing packages …')
   const npm = process.env['npm_execpath']
-  const args = ['ci', '--include=dev', '--loglevel=error']
+  const command = ['ci', '--include=dev', '--loglevel=error']
   // One native package may have to be compiled: on all cores.
   /** @type {import('node:child_process').SpawnSyncOptions} */
   const options = { cwd: root, stdio: 'inherit', env: { JOBS: 'max', ...process.env } }
   const { status, error } = npm?.endsWith('.js')
-    ? spawnSync(process.execPath, [npm, ...args], options)
-    : spawnSync(['npm', ...args].join(' '), { ...options, shell: true })
+    ? spawnSync(process.execPath, [npm, ...command], options)
+    : spawnSync(['npm', ...command].join(' '), { ...options, shell: true })
   if (error || status !== 0) fail(`Packages could not be installed${error ? `: ${error.message}` : ', see above'}`)
 }
 
