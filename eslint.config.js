@@ -4,7 +4,8 @@ import svelte from 'eslint-plugin-svelte'
 import globals from 'globals'
 import ts from 'typescript-eslint'
 
-/** @param {{ regex: string, message: string, allowTypeImports?: boolean }[]} patterns */
+/** @param {{ regex: string, message: string, allowTypeImports?: boolean }[]} patterns
+ * @returns {import('eslint').Linter.RulesRecord} */
 const forbid = (...patterns) => ({
   '@typescript-eslint/no-restricted-imports': ['error', { patterns }],
 })

@@ -33,6 +33,8 @@ export interface HouseOptions {
   archivesDir?: string
   /** A PostgreSQL of the test's own, with the template in it; default: the one of the test run. */
   serverUrl?: string
+  /** false: nobody is set up yet, and `api` is signed in as nobody. */
+  admin?: boolean
 }
 
 export async function makeHouse(options: HouseOptions): Promise<House> {
@@ -41,7 +43,7 @@ export async function makeHouse(options: HouseOptions): Promise<House> {
   undo.defer(() => database.drop())
   const folder = undo.use(await temporaryFolder())
   const host = await database.addHost()
-  const server = undo.use(await startServer({ databaseUrl: database.url }))
+  const server = undo.use(await startServer({ databaseUrl: database.url, admin: options.admin ?? true }))
   const client = api(server.url, server.token)
   const archivesDir = options.archivesDir ?? `${folder.path}/archives`
   const later = undo.use(new AsyncDisposableStack())

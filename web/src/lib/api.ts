@@ -84,6 +84,7 @@ export const jobs = {
   cancel: (id: number) => answer(api.jobs[':id'].cancel.$post({ param: param(id) })),
 }
 
+/** @public Used as `api.backups` in pages, which knip does not see. */
 export const backups = {
   list: (filter: {
     stack_id?: number | undefined
