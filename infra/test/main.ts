@@ -3,6 +3,7 @@ import '../start/follow-parent.ts'
 import { chmod, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createVitest, parseCLI } from 'vitest/node'
 import { buildWebIfStale } from '../start/build-web.ts'
@@ -13,7 +14,7 @@ import { countTests, lastLine, type Counts } from './counts.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const ending = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.abort())
+listenToSignals()
 
 // All temporary files of all tests stand below one folder, so that it can be removed whatever happens.
 const temporary = await mkdtemp(join(tmpdir(), 'archiver-run-'))
@@ -57,10 +58,9 @@ async function runVitest(given: string[]): Promise<Counts> {
   if (ending.signal.aborted) return { passed: 0, failed: 0, skipped: 0 }
   const { filter, options } = parseCLI(['vitest', 'run', ...given])
   const vitest = await createVitest('test', { ...options, root, watch: false })
-  const cancel = () => void vitest.cancelCurrentRun('keyboard-input')
-  ending.signal.addEventListener('abort', cancel)
+  listenToSignals()
   try {
-    await vitest.start(filter)
+    await Promise.race([vitest.start(filter), interrupted(() => vitest.cancelCurrentRun('keyboard-input'))])
     return countTests(vitest.state.getTestModules(), vitest.state.getUnhandledErrors().length)
   } catch (error) {
     console.error(error)
@@ -68,6 +68,20 @@ async function runVitest(given: string[]): Promise<Counts> {
   } finally {
     await vitest.close()
   }
+}
+
+/** Alone: vitest exits on the spot when it hears one, leaving engine, database and folders behind. */
+function listenToSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.removeAllListeners(signal)
+    process.on(signal, () => ending.abort())
+  }
+}
+
+/** Settles 10 s after a signal: a test may take longer to notice, and what it started is ended all the same. */
+async function interrupted(cancel: () => Promise<void>): Promise<void> {
+  if (!ending.signal.aborted) await new Promise((done) => ending.signal.addEventListener('abort', done))
+  await Promise.race([cancel(), sleep(10_000)])
 }
 
 function add(counts: Counts): void {
