@@ -174,6 +174,101 @@ create table archiver.tasks (
   constraint tasks_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'finished'::text])))
 );
 
+create table auth.account (
+  id text not null,
+  "accountId" text not null,
+  "providerId" text not null,
+  "userId" text not null,
+  "accessToken" text,
+  "refreshToken" text,
+  "idToken" text,
+  "accessTokenExpiresAt" timestamp with time zone,
+  "refreshTokenExpiresAt" timestamp with time zone,
+  scope text,
+  password text,
+  "createdAt" timestamp with time zone not null default CURRENT_TIMESTAMP,
+  "updatedAt" timestamp with time zone not null,
+  constraint account_pkey PRIMARY KEY (id),
+  constraint "account_userId_fkey" FOREIGN KEY ("userId") REFERENCES auth."user"(id) ON DELETE CASCADE
+);
+
+create table auth.apikey (
+  id text not null,
+  "configId" text not null,
+  name text,
+  start text,
+  "referenceId" text not null,
+  prefix text,
+  key text not null,
+  "refillInterval" integer,
+  "refillAmount" integer,
+  "lastRefillAt" timestamp with time zone,
+  enabled boolean,
+  "rateLimitEnabled" boolean,
+  "rateLimitTimeWindow" integer,
+  "rateLimitMax" integer,
+  "requestCount" integer,
+  remaining integer,
+  "lastRequest" timestamp with time zone,
+  "expiresAt" timestamp with time zone,
+  "createdAt" timestamp with time zone not null,
+  "updatedAt" timestamp with time zone not null,
+  permissions text,
+  metadata text,
+  constraint apikey_pkey PRIMARY KEY (id)
+);
+
+create table auth.session (
+  id text not null,
+  "expiresAt" timestamp with time zone not null,
+  token text not null,
+  "createdAt" timestamp with time zone not null default CURRENT_TIMESTAMP,
+  "updatedAt" timestamp with time zone not null,
+  "ipAddress" text,
+  "userAgent" text,
+  "userId" text not null,
+  "impersonatedBy" text,
+  constraint session_pkey PRIMARY KEY (id),
+  constraint session_token_key UNIQUE (token),
+  constraint "session_userId_fkey" FOREIGN KEY ("userId") REFERENCES auth."user"(id) ON DELETE CASCADE
+);
+
+create table auth.sign_in_failures (
+  key text not null,
+  failures integer not null,
+  since timestamp with time zone not null,
+  constraint sign_in_failures_pkey PRIMARY KEY (key)
+);
+
+create table auth."user" (
+  id text not null,
+  name text not null,
+  email text not null,
+  "emailVerified" boolean not null,
+  image text,
+  "createdAt" timestamp with time zone not null default CURRENT_TIMESTAMP,
+  "updatedAt" timestamp with time zone not null default CURRENT_TIMESTAMP,
+  username text,
+  "displayUsername" text,
+  role text,
+  banned boolean,
+  "banReason" text,
+  "banExpires" timestamp with time zone,
+  constraint user_email_key UNIQUE (email),
+  constraint user_pkey PRIMARY KEY (id),
+  constraint user_username_key UNIQUE (username)
+);
+
+create table auth.verification (
+  id text not null,
+  identifier text not null,
+  value text not null,
+  "expiresAt" timestamp with time zone not null,
+  "createdAt" timestamp with time zone not null default CURRENT_TIMESTAMP,
+  "updatedAt" timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint verification_pkey PRIMARY KEY (id)
+);
+
 CREATE INDEX archive_stacks_stack_id_idx ON archiver.archive_stacks USING btree (stack_id);
 
 CREATE INDEX backups_archive_id_id_idx ON archiver.backups USING btree (archive_id, id DESC);
@@ -195,6 +290,18 @@ CREATE INDEX log_lines_job_id_job_stack_id_line_idx ON archiver.log_lines USING 
 CREATE INDEX tasks_host_id_id_idx ON archiver.tasks USING btree (host_id, id) WHERE (state <> 'finished'::text);
 
 CREATE INDEX tasks_job_id_idx ON archiver.tasks USING btree (job_id);
+
+CREATE INDEX "account_userId_idx" ON auth.account USING btree ("userId");
+
+CREATE INDEX "apikey_configId_idx" ON auth.apikey USING btree ("configId");
+
+CREATE INDEX apikey_key_idx ON auth.apikey USING btree (key);
+
+CREATE INDEX "apikey_referenceId_idx" ON auth.apikey USING btree ("referenceId");
+
+CREATE INDEX "session_userId_idx" ON auth.session USING btree ("userId");
+
+CREATE INDEX verification_identifier_idx ON auth.verification USING btree (identifier);
 
 CREATE OR REPLACE FUNCTION archiver.agent_claim(epoch bigint, holding bigint[])
  RETURNS jsonb
