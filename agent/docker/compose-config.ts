@@ -12,6 +12,8 @@ export interface ComposeConfig {
   volumes: string[]
   /** Why it could not be resolved, in Compose's own words; empty when it was. */
   problem: string
+  /** True when Compose could be asked and found the files wrong; false when it is not there to be asked. */
+  broken: boolean
 }
 
 /**
@@ -32,15 +34,17 @@ export async function composeConfig(directory: string, project: string, files: s
       text: yaml.stdout,
       volumes: Object.entries(volumes).map(([key, volume]) => volume?.name ?? `${project}_${key}`),
       problem: '',
+      broken: false,
     }
   } catch (error) {
-    return { text: null, volumes: [], problem: explain(error) }
+    return { text: null, volumes: [], ...explain(error) }
   }
 }
 
-function explain(error: unknown): string {
+function explain(error: unknown): Pick<ComposeConfig, 'problem' | 'broken'> {
   const { code, stderr } = error as { code?: string | number; stderr?: string }
-  if (code === 'ENOENT') return 'the docker command is not installed beside the agent'
-  if (stderr?.includes('is not a docker command')) return 'Docker Compose is not installed beside the agent'
-  return stderr?.trim().split('\n').slice(-3).join(' ') || messageOf(error)
+  if (code === 'ENOENT') return { problem: 'the docker command is not installed beside the agent', broken: false }
+  if (stderr?.includes('is not a docker command') || stderr?.includes('unknown flag: --project-directory'))
+    return { problem: 'Docker Compose is not installed beside the agent', broken: false }
+  return { problem: stderr?.trim().split('\n').slice(-3).join(' ') || messageOf(error), broken: true }
 }

@@ -50,7 +50,7 @@ export async function resolveStack(
       containers: [],
       volumes: [],
       notCovered: [],
-      compose: { text: null, volumes: [], problem: docker.reason },
+      compose: { text: null, volumes: [], problem: docker.reason, broken: false },
       warnings: [`${docker.reason}: only the directory is archived, and nothing is known of volumes`],
     }
   }
@@ -64,7 +64,9 @@ export async function resolveStack(
   const volumes = (await tools.docker.listVolumes()).Volumes
   const coverage = await chooseVolumes(payload, containers, compose, volumes)
   const warnings = [...coverage.warnings, ...ownStackWarnings(containers, own, payload)]
-  if (compose.problem) warnings.push(`the compose file could not be resolved: ${compose.problem}`)
+  if (compose.broken) warnings.push(`the compose file could not be resolved: ${compose.problem}`)
+  else if (compose.problem)
+    report.say('info', `Volumes of services without a container are not known: ${compose.problem}`)
 
   const up = containers.filter(wasUp)
   report.say(

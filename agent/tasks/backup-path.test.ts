@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { backupPath } from './backup-path.ts'
+
+const folders = { archive: 'nightly', stack: 'shop' }
+
+test('the name carries local time of the display time zone', () => {
+  const at = new Date('2026-01-01T00:30:05Z')
+  expect(backupPath(folders, at, 'UTC', 'tar.zst', 1)).toBe('nightly/shop/20260101_003005_shop.tar.zst')
+  expect(backupPath(folders, at, 'America/New_York', 'tar.zst', 1)).toBe('nightly/shop/20251231_193005_shop.tar.zst')
+})
+
+test('the hour that clocks repeat gives the same name twice, told apart by a number', () => {
+  const [first, second] = ['2026-10-25T00:30:00Z', '2026-10-25T01:30:00Z'].map((at) =>
+    backupPath(folders, new Date(at), 'Europe/Berlin', 'tar.zst', 1),
+  )
+  expect(first).toBe(second)
+  expect(backupPath(folders, new Date('2026-10-25T01:30:00Z'), 'Europe/Berlin', 'tar.zst', 2)).toBe(
+    'nightly/shop/20261025_023000_shop-2.tar.zst',
+  )
+})
