@@ -3,6 +3,7 @@
 import { rm, stat } from 'node:fs/promises'
 import { messageOf } from 'db/domain/errors'
 import type { LogLevel } from 'db/domain/job'
+import { counted } from 'db/domain/size'
 import type { TaskOutcome } from 'db/domain/task'
 import type { LeftBehind } from 'db/queries/agent'
 import type Docker from 'dockerode'
@@ -117,8 +118,8 @@ async function settleFile(entry: JournalEntry, stillDown: number, say: Say): Pro
     containers === 0
       ? 'nothing was stopped'
       : stillDown === 0
-        ? `the ${containers} container(s) it had stopped run again`
-        : `${stillDown} of the ${containers} container(s) it had stopped could not be started yet; it keeps trying`
+        ? `what it had stopped runs again (${counted(containers, 'container')})`
+        : `of ${counted(containers, 'container')} it had stopped, ${stillDown} could not be started yet; it keeps trying`
   return {
     status: 'failed',
     reason: `the agent ended during this step and was started again; ${stack}; no backup was made`,

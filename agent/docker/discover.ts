@@ -3,6 +3,7 @@ import { realpath } from 'node:fs/promises'
 import type Docker from 'dockerode'
 import type { ContainerInspectInfo, VolumeInspectInfo } from 'dockerode'
 import type { ScannedMount, UnreachableProject } from 'db/domain/host'
+import { counted } from 'db/domain/size'
 import type { ReportedStack } from 'db/domain/stack'
 import { coverageOf } from './coverage.ts'
 import type { OwnContainer } from './engine.ts'
@@ -144,7 +145,7 @@ function problemOf(path: string, problem: 'missing' | 'unreadable' | null, unpri
   if (problem === 'unreadable') return { verdict: 'unreadable', text: `The agent may not read ${path}.` }
   if (unprintable > 0)
     return {
-      text: `${unprintable} folder(s) in ${path} are passed over because their names are not UTF-8. Rename them to have them searched.`,
+      text: `${counted(unprintable, 'folder')} in ${path} passed over: a name that is not UTF-8 cannot be shown or stored. Rename to have it searched.`,
     }
   return {}
 }

@@ -1,6 +1,6 @@
 // Archives one stack: the product's main sentence.
 import { messageOf } from 'db/domain/errors'
-import { binarySize } from 'db/domain/size'
+import { binarySize, counted } from 'db/domain/size'
 import type { AgentTask, MadeBackup, TaskOutcome } from 'db/domain/task'
 import { startEngine, type Engine } from '../archive/client.ts'
 import type { EngineEvent, PackResult } from '../archive/protocol.ts'
@@ -153,7 +153,7 @@ async function verify(engine: Engine, file: BackupFile, packed: PackResult, repo
   report.phase('verify')
   report.say(
     'info',
-    `Packed ${packed.files} files, ${binarySize(packed.bytes_read)} into ${binarySize(packed.size_bytes)}; reading it back`,
+    `Packed ${counted(packed.files, 'file')}, ${binarySize(packed.bytes_read)} into ${binarySize(packed.size_bytes)}; reading it back`,
   )
   const read = await engine.verify({ file: file.partial, format: 'tar.zst' }, (event) => show(event, report))
   if (read.sha256 !== packed.sha256) throw new Error(`What was read back from ${file.partial} is not what was written`)
@@ -179,8 +179,10 @@ async function publishBackup(
     verified_at: new Date().toISOString(),
     unreadable_count: packed.unreadable_count,
   }
-  if (packed.unreadable_count > 0) attempt.warnings.push(`${packed.unreadable_count} file(s) could not be read`)
-  if (packed.changed_count > 0) attempt.warnings.push(`${packed.changed_count} file(s) changed while they were read`)
+  if (packed.unreadable_count > 0)
+    attempt.warnings.push(`${counted(packed.unreadable_count, 'file')} could not be read`)
+  if (packed.changed_count > 0)
+    attempt.warnings.push(`${counted(packed.changed_count, 'file')} changed while being read`)
   const outcome = outcomeOf(attempt, attempt.warnings.length > 0 ? 'warning' : 'success', '', {
     backup,
     archive_path: file.final,

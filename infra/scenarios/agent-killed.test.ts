@@ -48,7 +48,7 @@ test('killed while the stack is stopped: the next agent starts the stack, remove
   const { job: closed, stack: row, log } = await house.ended(job)
   expect(closed.status).toBe('failed')
   expect(row.reason).toBe(
-    'the agent ended during this step and was started again; the 2 container(s) it had stopped run again; no backup was made',
+    'the agent ended during this step and was started again; what it had stopped runs again (2 containers); no backup was made',
   )
   expect(row.was_running).toBe(true)
   expect(log).toContain('Removed the unfinished file')
