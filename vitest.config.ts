@@ -1,9 +1,11 @@
 // Two kinds of tests: `unit` beside the source, in parallel; `scenarios` with real Docker and Chromium, one file at a time.
 import { defineConfig } from 'vitest/config'
+import { Order } from './infra/testbed/order.ts'
 
 export default defineConfig({
   test: {
     globalSetup: ['infra/testbed/postgres-setup.ts'],
+    sequence: { sequencer: Order },
     projects: [
       {
         test: {

@@ -8,6 +8,16 @@ import { startShop, uniqueName } from '../testbed/sample-stack.ts'
 import { compose, composeUp, makeStack } from '../testbed/stack.ts'
 import { until } from '../testbed/until.ts'
 
+/** A container that does not hear SIGTERM, so that stopping it takes its whole grace period. */
+const deafYaml = `
+services:
+  slow:
+    image: archiver-test/busybox
+    command: ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
+    restart: unless-stopped
+    stop_grace_period: 5s
+`
+
 test('the archive process hangs: at max_downtime the stack is started and the job fails', async () => {
   await using stack = await startShop()
   await using house = await makeHouse({ stacksDirs: [stack.parent] })
@@ -40,6 +50,37 @@ test('a cancel in the stopped window brings the stack back at once', async () =>
   expect(ended.stack.reason).toBe('the job was cancelled')
   const { web, db } = await containersOf(stack.name)
   expect([web?.State.Running, db?.State.Running]).toEqual([true, true])
+})
+
+test('a cancel while a container still uses its grace period: it is down for a moment, and up in the end', async () => {
+  await using stack = await makeStack({ name: uniqueName('slow'), composeYaml: deafYaml })
+  await composeUp(stack.folder)
+  await using house = await makeHouse({ stacksDirs: [stack.parent] })
+  await house.startAgent()
+  await using events = await watchDockerEvents(stack.name)
+  const job = await house.run(await house.makeArchive('nightly', [await house.findStack(stack.folder)]))
+  await events.until('kill', 'slow')
+  expect((await house.api.post(`/api/jobs/${job}/cancel`)).status).toBe(202)
+  const ended = await house.ended(job)
+  expect(ended.job.status, ended.log).toBe('cancelled')
+  expect(events.short('die', 'start')).toEqual(['die slow', 'start slow'])
+  expect((await containersOf(stack.name))['slow']?.State.Running).toBe(true)
+})
+
+test('killed while a container still uses its grace period: the next agent waits for its end and starts it', async () => {
+  await using stack = await makeStack({ name: uniqueName('slow'), composeYaml: deafYaml })
+  await composeUp(stack.folder)
+  await using house = await makeHouse({ stacksDirs: [stack.parent] })
+  const agent = await house.startAgent()
+  await using events = await watchDockerEvents(stack.name)
+  const job = await house.run(await house.makeArchive('nightly', [await house.findStack(stack.folder)]))
+  await events.until('kill', 'slow')
+  await agent.kill()
+  await house.startAgent()
+  const ended = await house.ended(job)
+  expect(ended.job.status).toBe('failed')
+  expect(events.short('die', 'start')).toEqual(['die slow', 'start slow'])
+  expect((await containersOf(stack.name))['slow']?.State.Running).toBe(true)
 })
 
 test('the agent is asked to stop in the stopped window: it starts the stack, reports, and ends', async () => {

@@ -1,5 +1,6 @@
 // `npm test`: everything that can be checked, and a last line that counts it. Arguments go to vitest, which then runs alone.
 import '../start/follow-parent.ts'
+import { spawn } from 'node:child_process'
 import { chmod, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,11 +25,13 @@ process.env['TMPDIR'] = temporary
 const args = process.argv.slice(2)
 const total: Counts = { passed: 0, failed: 0, skipped: 0 }
 const missing = await provision()
+const images = args.length === 0 && missing.length === 0 ? buildImages() : undefined
 try {
   await step('The pages', () => buildWebIfStale(root, ending.signal))
   if (args.length === 0) await step('Lint and types', () => check())
   add(await runVitest(args))
 } finally {
+  await images?.stop()
   await removeFolder(temporary)
 }
 if (missing.length > 0) console.error(`\n!!! This machine lacks ${missing.join(', ')}: what needs it was skipped.`)
@@ -47,6 +50,18 @@ async function step(name: string, work: () => Promise<unknown>): Promise<void> {
   } catch (error) {
     total.failed += 1
     console.error(`${name}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+/** What goes wrong here is told by the test that needs them. */
+function buildImages(): { stop(): Promise<unknown> } {
+  const child = spawn(process.execPath, ['infra/test/build-images.ts'], { cwd: root, stdio: 'ignore' })
+  const ended = new Promise((done) => child.on('error', done).on('exit', done))
+  return {
+    stop: () => {
+      child.kill()
+      return ended
+    },
   }
 }
 

@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../start/postgres.ts'
+import { buildArchiverImages } from './archiver-images.ts'
 import { docker, dockerEnv } from './docker.ts'
 import { run } from './run.ts'
-import { makeStandIns } from './stand-ins.ts'
 import { until } from './until.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -29,17 +29,14 @@ export interface ArchiverProjectOptions {
 
 /** Builds what changed; nothing of it runs before `up`. */
 export async function makeArchiverProject(options: ArchiverProjectOptions): Promise<ArchiverProject> {
-  const standIns = await makeStandIns()
+  const images = await buildArchiverImages()
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const env = {
     ...dockerEnv(),
     // The test runner sets one of its own, and the file passes it on.
     BASE_URL: '',
-    NODE_IMAGE: standIns.node,
-    POSTGRES_IMAGE: standIns.postgres,
-    SERVER_IMAGE: 'archiver-test/server',
-    AGENT_IMAGE: 'archiver-test/agent',
+    ...images,
     PORT: String(port),
     STACKS_DIR: options.stacksDir,
     ARCHIVES_DIR: join(options.folder, 'archives'),
@@ -53,7 +50,6 @@ export async function makeArchiverProject(options: ArchiverProjectOptions): Prom
   const compose = (...args: string[]) => run('docker', ['compose', ...flags, ...args], { cwd: root, env })
   const down = () => compose('down', '--volumes', '--remove-orphans', '--timeout', '20')
   await down()
-  await compose('build', '--quiet')
   return {
     url,
     compose,

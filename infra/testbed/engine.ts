@@ -1,14 +1,17 @@
 // The Docker Engine the tests use: the machine's own where one answers, else a private one with folders of its own.
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import { mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cacheFolder, dockerConfig, removeFolder } from './folders.ts'
+import { isAlive, oneAtATime } from './one-at-a-time.ts'
 import { run, works } from './run.ts'
 import { until } from './until.ts'
 
 const runFolder = '/run/archiver-testbed'
 const usersFolder = join(runFolder, 'users')
+const lock = `${runFolder}.lock`
+const turn = 120_000
 const pidFile = join(cacheFolder, 'engine.pid')
 const privateHost = `unix://${runFolder}/docker.sock`
 
@@ -25,34 +28,13 @@ export async function startEngine(): Promise<Engine | undefined> {
   if (host !== privateHost && (await answers(host))) return { host, stop: async () => {} }
   if (process.getuid?.() !== 0 || !(await works('dockerd', ['--version']))) return undefined
   const me = join(usersFolder, String(process.pid))
-  await oneAtATime(async () => {
+  // Several test runs may share it: joining and leaving must not overlap.
+  await oneAtATime(lock, turn, async () => {
     await mkdir(usersFolder, { recursive: true })
     await writeFile(me, '')
     if (!(await answers(privateHost))) await startPrivateEngine()
   })
-  return { host: privateHost, stop: () => oneAtATime(() => leavePrivateEngine(me)) }
-}
-
-/** Several test runs may share the engine: joining and leaving must not overlap. A run that was killed holds nothing. */
-async function oneAtATime(work: () => Promise<void>): Promise<void> {
-  const lock = `${runFolder}.lock`
-  await until(
-    'other test runs to start or stop the Docker Engine',
-    async () => {
-      const took = await symlink(String(process.pid), lock).then(
-        () => true,
-        () => false,
-      )
-      if (!took && !isAlive(Number(await readlink(lock)))) await rm(lock, { force: true })
-      return took
-    },
-    120_000,
-  )
-  try {
-    await work()
-  } finally {
-    await rm(lock, { force: true })
-  }
+  return { host: privateHost, stop: () => oneAtATime(lock, turn, () => leavePrivateEngine(me)) }
 }
 
 async function answers(host: string): Promise<boolean> {
@@ -110,13 +92,4 @@ async function endProcess(pid: number): Promise<void> {
   if (pid === 0) return
   process.kill(pid, 'SIGTERM')
   await until('the Docker Engine to end', () => !isAlive(pid), 60_000)
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
 }
