@@ -49,11 +49,28 @@ describe('the description', () => {
   test('is shown by a page that loads nothing from elsewhere', async () => {
     const page = await server.ask('nobody', 'GET', '/api/docs')
     expect(page.status).toBe(200)
-    expect(page.body).toContain('src="/api/docs/scalar.js"')
     expect(page.body).not.toMatch(/https?:\/\//)
-    expect(page.headers.get('content-security-policy')).toMatch(/script-src 'self';/)
-    const script = await fetch(`${server.url}/api/docs/scalar.js`)
-    expect(script.headers.get('content-type')).toMatch(/^text\/javascript/)
-    expect((await script.text()).length).toBeGreaterThan(1e6)
+    expect(page.body).not.toMatch(/<script(?![^>]* src=)|<style|\sstyle=/)
+    const policy = page.headers.get('content-security-policy')
+    expect(policy).toMatch(/default-src 'none'; script-src 'self'; style-src 'self';/)
+    expect(policy).not.toMatch(/unsafe|https?:/)
+
+    const loaded = [...page.body.matchAll(/(?:src|href)="(?!data:)([^"]+)"/g)].map(([, path]) => path)
+    expect(loaded).toEqual(['/api/docs/swagger-ui.css', '/api/docs/swagger-ui-bundle.js', '/api/docs/start.js'])
+    const [style, bundle, start] = await Promise.all(loaded.map((path) => fetch(server.url + path)))
+    expect(style?.headers.get('content-type')).toMatch(/^text\/css/)
+    expect((await style?.text())?.length).toBeGreaterThan(1e5)
+    expect(bundle?.headers.get('content-type')).toMatch(/^text\/javascript/)
+    expect((await bundle?.text())?.length).toBeGreaterThan(1e6)
+    expect(start?.headers.get('content-type')).toMatch(/^text\/javascript/)
+    expect(await start?.text()).toMatch(/"url":"\/api\/openapi.json".*"validatorUrl":null/)
+  })
+
+  test('serves its big files once, and no other file of the package', async () => {
+    const bundle = `${server.url}/api/docs/swagger-ui-bundle.js`
+    const etag = (await fetch(bundle, { method: 'HEAD' })).headers.get('etag') ?? ''
+    expect((await fetch(bundle, { headers: { 'if-none-match': etag } })).status).toBe(304)
+    for (const path of ['index.html', 'package.json', 'swagger-ui.js', '..%2fpackage.json'])
+      expect((await server.ask('viewer', 'GET', `/api/docs/${path}`)).status, path).toBe(404)
   })
 })
