@@ -6,14 +6,19 @@ import { dirname } from 'node:path'
 /** Replaces `file` at once: a reader sees the old content or the new, and so does the next boot. */
 export async function writeDurably(file: string, content: string): Promise<void> {
   const temporary = `${file}.${randomUUID()}.new`
-  const handle = await open(temporary, 'wx', 0o600)
   try {
-    await handle.writeFile(content)
-    await handle.sync()
-  } finally {
-    await handle.close()
+    const handle = await open(temporary, 'wx', 0o600)
+    try {
+      await handle.writeFile(content)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, file)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
   }
-  await rename(temporary, file)
   await syncFolder(dirname(file))
 }
 
@@ -44,7 +49,8 @@ export async function publish(partial: string, final: string): Promise<void> {
     } else throw error
   }
   await syncFolder(dirname(final))
-  await removeDurably(partial)
+  // it has its name: a second one that cannot be taken away (a folder that only lets add) changes nothing about that
+  await removeDurably(partial).catch(() => {})
 }
 
 /** For file systems without hard links (FAT, some network ones). */

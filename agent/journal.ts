@@ -3,9 +3,10 @@
 import { randomUUID } from 'node:crypto'
 import { readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { messageOf } from 'db/domain/errors'
 import type { TaskOutcome } from 'db/domain/task'
 import type { StoppedContainer } from './docker/stopped-container.ts'
-import { makeFolder, removeDurably, writeDurably } from './durable.ts'
+import { codeOf, makeFolder, removeDurably, writeDurably } from './durable.ts'
 
 export interface JournalEntry {
   task_id: number
@@ -32,19 +33,25 @@ export interface Journal {
   left(): Promise<JournalEntry[]>
 }
 
-export async function openJournal(stateDir: string): Promise<Journal> {
+export async function openJournal(stateDir: string, complain: (text: string) => void): Promise<Journal> {
   const folder = join(stateDir, 'journal')
   const instance = randomUUID()
   const fileOf = (taskId: number) => join(folder, `${taskId}.json`)
   await makeFolder(folder)
 
   async function read(file: string): Promise<JournalEntry | null> {
-    const text = await readFile(file, 'utf8').catch(() => null)
-    if (text === null) return null
+    let text: string
+    try {
+      text = await readFile(file, 'utf8')
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return null
+      throw error
+    }
     try {
       return JSON.parse(text) as JournalEntry
     } catch {
       // cannot happen to a file we renamed into place; keep it for a person to look at
+      complain(`The journal entry ${file} is damaged and kept as ${file}.unreadable`)
       await rename(file, `${file}.unreadable`)
       return null
     }
@@ -59,11 +66,18 @@ export async function openJournal(stateDir: string): Promise<Journal> {
     },
     async left() {
       const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
-      const entries = await Promise.all(names.map((name) => read(join(folder, name))))
-      return entries
-        .filter((entry) => entry !== null && entry.instance !== instance)
-        .map((entry) => entry as JournalEntry)
-        .sort((a, b) => a.task_id - b.task_id)
+      const entries: JournalEntry[] = []
+      for (const name of names) {
+        try {
+          const entry = await read(join(folder, name))
+          if (entry && entry.instance !== instance) entries.push(entry)
+        } catch (error) {
+          complain(
+            `The journal entry ${join(folder, name)} cannot be read; what it names may be down: ${messageOf(error)}`,
+          )
+        }
+      }
+      return entries.sort((a, b) => a.task_id - b.task_id)
     },
   }
 }

@@ -33,19 +33,24 @@ export function openLeftovers(journal: Journal, docker: Docker, log: Say): Lefto
   const open = new Map<number, Omit<JournalEntry, 'instance'>>()
 
   async function keep(entry: Omit<JournalEntry, 'instance'>): Promise<void> {
-    if (entry.containers.length === 0 && entry.outcome === null) {
+    // what has come up meanwhile is not down again because an older account of it says so
+    const known = open.get(entry.task_id)
+    const containers = known
+      ? entry.containers.filter(({ id }) => known.containers.some((container) => container.id === id))
+      : entry.containers
+    if (containers.length === 0 && entry.outcome === null && entry.partial === null) {
       open.delete(entry.task_id)
       await journal.clear(entry.task_id)
     } else {
-      open.set(entry.task_id, entry)
-      await journal.write(entry)
+      open.set(entry.task_id, { ...entry, containers })
+      await journal.write({ ...entry, containers })
     }
   }
 
   return {
     async replay() {
-      const leftBehind: LeftBehind[] = []
-      for (const entry of await journal.left()) {
+      // first everything up, all at once; files and reports can wait
+      const found = (await journal.left()).map((entry) => {
         const lines: LeftBehind['lines'] = []
         const say: Say = (level, text) => {
           log(level, `Stack ${entry.stack.name}: ${text}`)
@@ -55,10 +60,18 @@ export function openLeftovers(journal: Journal, docker: Docker, log: Say): Lefto
           'warn',
           'The agent ended while it worked on this stack; it has been started again and finishes what it left',
         )
-        const containers = await bringBack(docker, entry.containers, say)
-        const outcome = await settleFile(entry, containers.length, say)
-        await keep({ ...entry, containers, partial: null, final: null, outcome })
+        return { entry, lines, say, back: bringBack(docker, entry.containers, say) }
+      })
+      const leftBehind: LeftBehind[] = []
+      for (const { entry, lines, say, back } of found) {
+        const containers = await back
+        const { outcome, partial } = await settleFile(entry, containers.length, say)
         leftBehind.push({ task_id: entry.task_id, outcome, lines })
+        try {
+          await keep({ ...entry, containers, partial, final: null, outcome })
+        } catch (error) {
+          say('error', `The journal could not be written: ${messageOf(error)}`)
+        }
       }
       return leftBehind
     },
@@ -67,7 +80,7 @@ export function openLeftovers(journal: Journal, docker: Docker, log: Say): Lefto
 
     async reported(taskId) {
       const entry = open.get(taskId)
-      if (entry) await keep({ ...entry, outcome: null })
+      if (entry) await keep({ ...entry, partial: null, outcome: null })
     },
 
     async tryAgain() {
@@ -75,7 +88,8 @@ export function openLeftovers(journal: Journal, docker: Docker, log: Say): Lefto
         const containers = await bringBack(docker, entry.containers, (level, text) =>
           log(level, `Stack ${entry.stack.name}: ${text}`),
         )
-        await keep({ ...entry, containers })
+        const now = open.get(entry.task_id)
+        if (now) await keep({ ...now, containers })
       }
     },
 
@@ -91,27 +105,37 @@ async function bringBack(
   say: Say,
 ): Promise<JournalEntry['containers']> {
   if (containers.length === 0) return []
-  const report = await startContainers(docker, containers, (text) => say('info', text))
+  const report = await startContainers(docker, containers, (text) => say('info', text), null)
   for (const warning of report.warnings) say('warn', warning)
   for (const { container, reason } of report.failed)
     say('error', `${container.name} could not be started: ${reason}. The agent keeps trying until it runs.`)
   return report.failed.map(({ container }) => container)
 }
 
-async function settleFile(entry: JournalEntry, stillDown: number, say: Say): Promise<TaskOutcome> {
-  if (entry.outcome && entry.partial === null) return entry.outcome
+async function settleFile(
+  entry: JournalEntry,
+  stillDown: number,
+  say: Say,
+): Promise<{ outcome: TaskOutcome; partial: string | null }> {
+  if (entry.outcome && entry.partial === null) return { outcome: entry.outcome, partial: null }
   if (entry.outcome && entry.partial && entry.final) {
     try {
       await finishPublishing(entry.partial, entry.final, entry.outcome)
       say('info', `The backup was complete and verified: ${entry.final}`)
-      return entry.outcome
+      return { outcome: entry.outcome, partial: null }
     } catch (error) {
       say('error', `The finished backup could not get its name: ${messageOf(error)}`)
     }
   }
-  if (entry.partial) {
-    await rm(entry.partial, { force: true })
-    say('info', `Removed the unfinished file ${entry.partial}`)
+  let partial = entry.partial
+  if (partial) {
+    try {
+      await rm(partial, { force: true })
+      say('info', `Removed the unfinished file ${partial}`)
+      partial = null
+    } catch (error) {
+      say('warn', `The unfinished file ${partial} could not be removed: ${messageOf(error)}`)
+    }
   }
   const containers = entry.containers.length
   const stack =
@@ -120,7 +144,7 @@ async function settleFile(entry: JournalEntry, stillDown: number, say: Say): Pro
       : stillDown === 0
         ? `what it had stopped runs again (${counted(containers, 'container')})`
         : `of ${counted(containers, 'container')} it had stopped, ${stillDown} could not be started yet; it keeps trying`
-  return {
+  const outcome: TaskOutcome = {
     status: 'failed',
     reason: `the agent ended during this step and was started again; ${stack}; no backup was made`,
     was_running: entry.was_running,
@@ -128,6 +152,7 @@ async function settleFile(entry: JournalEntry, stillDown: number, say: Say): Pro
     archive_path: null,
     backup: null,
   }
+  return { outcome, partial }
 }
 
 async function finishPublishing(partial: string, final: string, outcome: TaskOutcome): Promise<void> {

@@ -53,7 +53,11 @@ export async function workUntilEnded(server: Server, work: Work, log: Logger): P
         await report.finish(outcome, server.ended.aborted ? AbortSignal.timeout(3000) : server.ended)
         await work.reported(task.id)
       })
-      .catch((error: unknown) => log.warn(`Task ${task.id}: the outcome could not be reported: ${messageOf(error)}`))
+      .catch((error: unknown) => {
+        log.warn(`Task ${task.id}: the outcome could not be reported: ${messageOf(error)}`)
+        // it would be given to us again, and the stack stopped again: the next agent reports it from the journal
+        server.end(error)
+      })
       .finally(() => {
         running.delete(task.id)
         wake.abort()

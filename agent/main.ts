@@ -29,7 +29,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => stop.abort(new Error('the agent was asked to stop')))
 
 const docker = connectDocker()
-const journal = await openJournal(settings.stateDir)
+const journal = await openJournal(settings.stateDir, (text) => log.error(text))
 const leftovers = openLeftovers(journal, docker, (level, text) => log[level](text))
 const leftBehind = await leftovers.replay()
 void keepTrying()

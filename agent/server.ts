@@ -99,6 +99,6 @@ function isPassing(error: unknown): boolean {
   if (error instanceof NotFound || error instanceof Conflict || error instanceof Invalid) return false
   if (!(error instanceof Error) || error instanceof TypeError) return false
   if (error.name !== 'PostgresError' || !('code' in error)) return true
-  // connection, resources, operator intervention, deadlock, timeouts, password or database not set up yet
-  return /^(08|53|57|40|55|58|28|3D)/.test(String(error.code))
+  // connection, resources, operator intervention, deadlock, timeouts, password or database not set up yet, a standby
+  return /^(08|53|57|40|55|58|28|3D|25006)/.test(String(error.code))
 }

@@ -72,7 +72,13 @@ export function startEngine({ signal }: { signal?: AbortSignal } = {}): Engine {
   child.stdin.on('error', () => {}) // it has ended; 'close' tells why
   child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-2000)))
   createInterface({ input: child.stdout }).on('line', (line) => {
-    const event = JSON.parse(line) as EngineEvent | EngineReply
+    let event: EngineEvent | EngineReply
+    try {
+      event = JSON.parse(line) as EngineEvent | EngineReply
+    } catch {
+      // a process that is killed may leave half a line behind
+      return
+    }
     if (event.type !== 'done' && event.type !== 'error') return pending?.onEvent(event)
     const settled = pending
     pending = undefined

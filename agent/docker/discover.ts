@@ -1,5 +1,5 @@
 // Finds the stacks of this host: folders with a compose file, and projects that Docker runs.
-import { realpath } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import type Docker from 'dockerode'
 import type { ContainerInspectInfo, VolumeInspectInfo } from 'dockerode'
 import type { ScannedMount, UnreachableProject } from 'db/domain/host'
@@ -49,12 +49,12 @@ export async function discover(options: DiscoverOptions): Promise<Discovery> {
 
 /** All containers of the host, as inspected; one that is removed meanwhile is left out. */
 export async function inspectAll(docker: Docker): Promise<ContainerInspectInfo[]> {
-  const listed = await docker.listContainers({ all: true })
+  const listed = await docker.listContainers({ all: true, abortSignal: AbortSignal.timeout(30_000) })
   const inspected = await Promise.all(
     listed.map(({ Id }) =>
       docker
         .getContainer(Id)
-        .inspect()
+        .inspect({ abortSignal: AbortSignal.timeout(30_000) })
         .catch(() => null),
     ),
   )
@@ -69,7 +69,34 @@ export async function containersOf(stackPath: string, all: ContainerInspectInfo[
       return labels && (await directoryOf(labels, all))
     }),
   )
-  return all.filter((_, index) => located[index]?.path === stackPath)
+  // by device and inode: the same directory may be mounted or linked under several paths
+  const wanted = await identityOf(stackPath)
+  const identities = await Promise.all(located.map((directory) => directory && identityOf(directory.path)))
+  return all.filter((_, index) => identities[index] && identities[index] === wanted)
+}
+
+async function identityOf(path: string): Promise<string> {
+  const found = await stat(path).catch(() => null)
+  return found ? `${found.dev}:${found.ino}` : ''
+}
+
+/** Running containers that are not the stack's and may write to its directory, as "name (project)". */
+export function otherWriters(
+  stackPath: string,
+  ofStack: ContainerInspectInfo[],
+  all: ContainerInspectInfo[],
+): string[] {
+  return all
+    .filter((container) => container.State.Running && !ofStack.includes(container))
+    .filter((container) =>
+      container.Mounts.some(
+        (mount) => mount.RW && (mount.Source === stackPath || mount.Source.startsWith(`${stackPath}/`)),
+      ),
+    )
+    .map((container) => {
+      const labels = composeLabels(container.Config.Labels)
+      return labels ? `${nameOf(container)} (project ${labels.project})` : nameOf(container)
+    })
 }
 
 async function directoryOf(labels: NonNullable<ReturnType<typeof composeLabels>>, all: ContainerInspectInfo[]) {

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { messageOf } from 'db/domain/errors'
 import Docker from 'dockerode'
+import { within } from '../within.ts'
 
 export type { Docker }
 
@@ -23,7 +24,7 @@ export async function askDocker(docker: Docker): Promise<DockerState> {
   try {
     // a paused daemon accepts connections and never answers
     await docker.listContainers({ limit: 1, abortSignal: AbortSignal.timeout(5000) })
-    const answer = await docker.version()
+    const answer = await within(5000, 'Docker', docker.version())
     return { reachable: true, version: answer.Version, reason: '' }
   } catch (error) {
     return { reachable: false, version: '', reason: explain(error) }
@@ -70,8 +71,12 @@ export async function findOwnContainer(docker: Docker): Promise<OwnContainer | n
     if (!id) continue
     const own = await docker
       .getContainer(id)
-      .inspect()
-      .catch(() => null)
+      .inspect({ abortSignal: AbortSignal.timeout(15_000) })
+      .catch((error: unknown) => {
+        // only a container that is not there is none: taking ourselves for nobody would let us stop ourselves
+        if ((error as { statusCode?: number }).statusCode === 404) return null
+        throw error
+      })
     if (!own) continue
     return {
       id: own.Id,

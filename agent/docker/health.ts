@@ -21,7 +21,7 @@ export function longestTimeToHealth(check: NonNullable<ContainerInspectInfo['Con
 export async function waitUntilHealthy(docker: Docker, id: string): Promise<string> {
   const started = performance.now()
   for (;;) {
-    const container = await docker.getContainer(id).inspect()
+    const container = await docker.getContainer(id).inspect({ abortSignal: AbortSignal.timeout(15_000) })
     const name = container.Name.replace(/^\//, '')
     const check = container.Config.Healthcheck
     if (!check?.Test?.length || check.Test[0] === 'NONE') return ''

@@ -21,10 +21,20 @@ const startTimeoutMs = 60_000
 
 /**
  * Starts what is not running, unpauses what we paused. A container that somebody removed is not missed.
+ * `asked`: those that were asked to stop; null when an earlier process did the asking and nobody knows.
  * Never throws: what could not be started is in the report.
+ *
+ * A container that was asked to stop still runs for its grace period, even if the request was given up, and then stays
+ * down whatever its restart policy. So one that may have been asked is waited for before it counts as up.
  */
-export async function startContainers(docker: Docker, containers: StoppedContainer[], say: Say): Promise<StartReport> {
+export async function startContainers(
+  docker: Docker,
+  containers: StoppedContainer[],
+  say: Say,
+  asked: ReadonlySet<string> | null,
+): Promise<StartReport> {
   const report: StartReport = { failed: [], warnings: [] }
+  const unsure: StoppedContainer[] = []
   const found = new Map<string, string>()
   for (const group of startOrder(containers)) {
     await Promise.all(
@@ -36,6 +46,8 @@ export async function startContainers(docker: Docker, containers: StoppedContain
             report.warnings.push(`${container.name} is started although what it waits for is not healthy: ${unhealthy}`)
         }
         try {
+          if (asked?.has(container.id) && (await mayBeEnding(docker, container))) await waitForItsEnd(docker, container)
+          else if (asked === null && (await mayBeEnding(docker, container))) unsure.push(container)
           const id = await bringBack(docker, container, report, say)
           // one that was only frozen goes on as it was; checks that ran out meanwhile say nothing about it
           if (id && container.action === 'stop') found.set(container.id, id)
@@ -45,11 +57,37 @@ export async function startContainers(docker: Docker, containers: StoppedContain
       }),
     )
   }
+  // after everything that is surely down has been started: most of these were never asked, and run on
+  await Promise.all(
+    unsure.map(async (container) => {
+      try {
+        await waitForItsEnd(docker, container)
+        await bringBack(docker, container, report, say)
+      } catch (error) {
+        report.failed.push({ container, reason: messageOf(error) })
+      }
+    }),
+  )
   for (const id of found.values()) {
     const unhealthy = await waitUntilHealthy(docker, id).catch(messageOf)
     if (unhealthy && !report.warnings.some((warning) => warning.endsWith(unhealthy))) report.warnings.push(unhealthy)
   }
   return report
+}
+
+async function mayBeEnding(docker: Docker, container: StoppedContainer): Promise<boolean> {
+  if (container.action !== 'stop') return false
+  const present = await findAgain(docker, container).catch(() => null)
+  return present?.Id === container.id && present.State.Running && present.State.StartedAt === container.started_at
+}
+
+/** As long as its grace period lasts, and a little for the engine. One that still runs then was never asked. */
+async function waitForItsEnd(docker: Docker, container: StoppedContainer): Promise<void> {
+  const patience = AbortSignal.timeout((container.grace + 5) * 1000)
+  await docker
+    .getContainer(container.id)
+    .wait({ condition: 'not-running', abortSignal: patience })
+    .catch(() => {})
 }
 
 /** Three tries: a port that is released late, or a daemon that is just restarting, must not leave a stack down. */
@@ -108,6 +146,7 @@ async function findAgain(docker: Docker, container: StoppedContainer): Promise<C
   if (!container.project) return null
   const [listed] = await docker.listContainers({
     all: true,
+    abortSignal: AbortSignal.timeout(startTimeoutMs),
     filters: {
       label: [
         `com.docker.compose.project=${container.project}`,
@@ -116,7 +155,7 @@ async function findAgain(docker: Docker, container: StoppedContainer): Promise<C
       ],
     },
   })
-  return listed ? docker.getContainer(listed.Id).inspect() : null
+  return listed ? docker.getContainer(listed.Id).inspect({ abortSignal: AbortSignal.timeout(startTimeoutMs) }) : null
 }
 
 function sameOrigin(present: ContainerInspectInfo, container: StoppedContainer): boolean {

@@ -40,6 +40,8 @@ export function chooseContainers(
         service: labels['com.docker.compose.service'] ?? '',
         number: labels['com.docker.compose.container-number'] ?? '',
         action: mode === 'pause' || container.HostConfig.AutoRemove ? 'pause' : 'stop',
+        started_at: container.State.StartedAt,
+        grace: graceOf(container),
         needs: needsOf(container, chosen),
       }
     })
@@ -48,6 +50,13 @@ export function chooseContainers(
 /** Up, or coming up again by its restart policy: it would be up without us. A paused one was paused by its owner. */
 export function wasUp(container: ContainerInspectInfo): boolean {
   return (container.State.Running || container.State.Restarting) && !container.State.Paused
+}
+
+/** Docker's default is 10 s; -1 means forever, which here is ten minutes. */
+function graceOf(container: ContainerInspectInfo): number {
+  // the types leave it out; the engine does not
+  const seconds = (container.Config as { StopTimeout?: number }).StopTimeout ?? 10
+  return seconds < 0 ? 600 : Math.min(seconds, 600)
 }
 
 function isOwn(container: ContainerInspectInfo, own: { id: string; project: string } | null): boolean {
@@ -69,21 +78,25 @@ export function stopStack(
   containers: StoppedContainer[],
   say: Say,
 ): { stop(signal: AbortSignal): Promise<void>; start(): Promise<StartReport> } {
+  const asked = new Set<string>()
   return {
     async stop(signal) {
       for (const group of stopOrder(containers)) {
         signal.throwIfAborted()
-        await Promise.all(group.map((container) => stopOne(docker, container, signal, say)))
+        for (const { id } of group) asked.add(id)
+        const stopped = await Promise.allSettled(group.map((container) => stopOne(docker, container, signal, say)))
+        for (const one of stopped) if (one.status === 'rejected') throw one.reason
       }
     },
-    start: () => startContainers(docker, containers, say),
+    start: () => startContainers(docker, containers, say, asked),
   }
 }
 
 async function stopOne(docker: Docker, container: StoppedContainer, signal: AbortSignal, say: Say): Promise<void> {
   try {
     if (container.action === 'pause') {
-      await docker.getContainer(container.id).pause({ abortSignal: signal })
+      // never given up half-way: whether it is frozen has to be known when it is brought back
+      await docker.getContainer(container.id).pause({ abortSignal: AbortSignal.timeout(60_000) })
       say(`Paused ${container.name}`)
     } else {
       await docker.getContainer(container.id).stop({ abortSignal: signal })

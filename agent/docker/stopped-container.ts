@@ -9,6 +9,10 @@ export interface StoppedContainer {
   number: string
   /** stop: stopped with its own grace period. pause: frozen, because stopping would delete it or the archive says so. */
   action: 'stop' | 'pause'
+  /** Docker's State.StartedAt when it was chosen: while it is the same, the container has not been started since. */
+  started_at: string
+  /** Seconds Docker gives it to end after it was asked to. */
+  grace: number
   /** Ids of containers that must be up before this one, and whether they have to be healthy. */
   needs: { id: string; healthy: boolean }[]
 }

@@ -8,6 +8,7 @@ import { JobCancelled } from '../cancelled.ts'
 import { codeOf, publish } from '../durable.ts'
 import type { JournalEntry } from '../journal.ts'
 import type { TaskReport } from '../task-report.ts'
+import { within } from '../within.ts'
 import { createBackupFile, refuseWithoutSpace, type BackupFile } from './backup-file.ts'
 import { manifestOf } from './manifest.ts'
 import { resolveStack, type ResolvedStack } from './resolve-stack.ts'
@@ -32,10 +33,16 @@ export async function archiveStack(
     const cancelled = signal.aborted && signal.reason instanceof JobCancelled
     outcome = outcomeOf(attempt, cancelled ? 'cancelled' : 'failed', messageOf(error), null)
     report.say(cancelled ? 'warn' : 'error', `No backup was made: ${messageOf(error)}`)
-    await attempt.file?.remove()
+    await attempt.file
+      ?.remove()
+      .catch((left: unknown) => report.say('warn', `The unfinished file stays: ${messageOf(left)}`))
   }
   attempt.entry = { ...attempt.entry, partial: null, final: null, outcome }
-  if ((await tools.journal.holder(task.id)) !== 'another') await tools.leftovers.keep(attempt.entry)
+  try {
+    if ((await tools.journal.holder(task.id)) !== 'another') await tools.leftovers.keep(attempt.entry)
+  } catch (error) {
+    report.say('error', `The journal could not be written: ${messageOf(error)}`)
+  }
   return outcome
 }
 
@@ -62,17 +69,20 @@ async function makeBackup(
       'containers of this stack are still down from an earlier run, and the agent is trying to start them; nothing was touched',
     )
   report.say('info', `Phase 1: stack ${payload.stack.name} in ${payload.stack.path}`)
-  const stack = await resolveStack(payload, tools, report)
+  const stack = await within(120_000, 'Docker or a file system', resolveStack(payload, tools, report), signal)
   attempt.entry.was_running = stack.was_running
   attempt.warnings.push(...stack.warnings)
   sayCoverage(stack, report)
   await refuseWithoutSpace(payload, tools.archivesDir)
-  const file = await createBackupFile(payload, tools.archivesDir, task.id, at)
+  const file = await createBackupFile(payload, tools.archivesDir, task.id, at, async (partial) => {
+    attempt.entry = { ...attempt.entry, partial }
+    await tools.journal.write(attempt.entry)
+  })
   attempt.file = file
 
   const packing = packSignal(signal, payload.archive.max_downtime, stack.toStop.length > 0)
   await using engine = startEngine({ signal: packing.signal })
-  const manifest = await manifestOf(payload, stack, tools, at)
+  const manifest = await within(60_000, 'Docker', manifestOf(payload, stack, tools, at), signal)
   attempt.entry = {
     ...attempt.entry,
     containers: stack.toStop,
@@ -146,7 +156,8 @@ async function recordStart(
     report.say('info', `The stack is up again; it was down for ${window.downtime_seconds.toFixed(1)} s`)
 
   attempt.entry = { ...attempt.entry, containers: started.failed.map(({ container }) => container), stopped_at: null }
-  if ((await tools.journal.holder(attempt.entry.task_id)) === 'us') await tools.journal.write(attempt.entry)
+  // from here on the agent keeps trying, while this task goes on with the backup
+  if ((await tools.journal.holder(attempt.entry.task_id)) === 'us') await tools.leftovers.keep(attempt.entry)
 }
 
 async function verify(engine: Engine, file: BackupFile, packed: PackResult, report: TaskReport): Promise<void> {
@@ -155,8 +166,23 @@ async function verify(engine: Engine, file: BackupFile, packed: PackResult, repo
     'info',
     `Packed ${counted(packed.files, 'file')}, ${binarySize(packed.bytes_read)} into ${binarySize(packed.size_bytes)}; reading it back`,
   )
-  const read = await engine.verify({ file: file.partial, format: 'tar.zst' }, (event) => show(event, report))
+  const read = await unlessStalled(engine, (alive) =>
+    engine.verify({ file: file.partial, format: 'tar.zst' }, (event) => {
+      alive()
+      show(event, report)
+    }),
+  )
   if (read.sha256 !== packed.sha256) throw new Error(`What was read back from ${file.partial} is not what was written`)
+}
+
+/** The stack is up by now, so reading back has no deadline; but a disk that gives nothing for five minutes is given up. */
+async function unlessStalled<Result>(engine: Engine, work: (alive: () => void) => Promise<Result>): Promise<Result> {
+  const timer = setTimeout(() => engine.kill(), 5 * 60_000)
+  try {
+    return await work(() => void timer.refresh())
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 async function publishBackup(
@@ -189,7 +215,7 @@ async function publishBackup(
   })
   // first the journal, then the name: a file with a final name is always known to somebody
   attempt.entry = { ...attempt.entry, partial: file.partial, final: file.final, outcome }
-  await tools.journal.write(attempt.entry)
+  await tools.leftovers.keep(attempt.entry)
   await publish(file.partial, file.final).catch((error: unknown) => {
     throw new Error(`The backup could not get its name ${file.final} (${codeOf(error)})`, { cause: error })
   })

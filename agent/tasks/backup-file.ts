@@ -26,12 +26,16 @@ export async function refuseWithoutSpace(payload: ArchiveStackPayload, archivesD
   )
 }
 
-/** Makes the unfinished file, so that a folder that cannot be written is noticed while the stack still runs. */
+/**
+ * Makes the unfinished file, so that a folder that cannot be written is noticed while the stack still runs.
+ * `willCreate` is told its name before it is there: no file of ours is ever unknown to the journal.
+ */
 export async function createBackupFile(
   payload: ArchiveStackPayload,
   archivesDir: string,
   taskId: number,
   at: Date,
+  willCreate: (partial: string) => Promise<void>,
 ): Promise<BackupFile> {
   const { archive, stack } = payload
   for (let copy = 1; ; copy++) {
@@ -45,6 +49,7 @@ export async function createBackupFile(
     const final = join(archivesDir, path)
     if (await stat(final).catch(() => null)) continue
     const partial = join(dirname(final), `.${basename(final)}.${taskId}.partial`)
+    await willCreate(partial)
     try {
       await makeFolder(dirname(final))
       await (await open(partial, 'wx', 0o600)).close()

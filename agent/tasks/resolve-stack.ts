@@ -6,8 +6,8 @@ import type { ArchiveStackPayload } from 'db/domain/task'
 import type { Source } from '../archive/protocol.ts'
 import { composeConfig, type ComposeConfig } from '../docker/compose-config.ts'
 import { coverageOf, judgeVolume } from '../docker/coverage.ts'
-import { containersOf, inspectAll } from '../docker/discover.ts'
-import { askDocker, findOwnContainer, isPodman, type OwnContainer } from '../docker/engine.ts'
+import { containersOf, inspectAll, otherWriters } from '../docker/discover.ts'
+import { askDocker, findOwnContainer, isInContainer, isPodman, type OwnContainer } from '../docker/engine.ts'
 import { composeLabels } from '../docker/projects.ts'
 import { chooseContainers, nameOf, wasUp } from '../docker/stop-stack.ts'
 import type { StoppedContainer } from '../docker/stopped-container.ts'
@@ -56,6 +56,10 @@ export async function resolveStack(
   }
 
   const own = await findOwnContainer(tools.docker)
+  if (archive.mode !== 'live' && !own && (await isInContainer()))
+    throw new Error(
+      'The agent cannot find the container it runs in, so it cannot rule out stopping itself; nothing was touched',
+    )
   const all = await inspectAll(tools.docker)
   const containers = await containersOf(stack.path, all)
   if (archive.mode !== 'live') await refuseForeignControl(tools, containers)
@@ -67,6 +71,15 @@ export async function resolveStack(
   if (compose.broken) warnings.push(`the compose file could not be resolved: ${compose.problem}`)
   else if (compose.problem)
     report.say('info', `Volumes of services without a container are not known: ${compose.problem}`)
+
+  const writers = otherWriters(
+    stack.path,
+    containers,
+    all.filter(({ Id }) => Id !== own?.id),
+  )
+  for (const writer of writers) report.say('warn', `${writer} also uses this directory, and is not stopped`)
+  if (writers.length > 0 && containers.length === 0)
+    warnings.push(`none of its containers could be told by its directory, but ${writers.join(', ')} runs and uses it`)
 
   const up = containers.filter(wasUp)
   report.say(
@@ -131,7 +144,10 @@ async function chooseVolumes(
         notCovered.push(`${covered.source} (${covered.destination} in ${service}): ${covered.why}`)
     }
   }
-  for (const name of compose.volumes) if (volumes.some((volume) => volume.Name === name)) names.add(name)
+  for (const name of compose.volumes) {
+    if (volumes.some((volume) => volume.Name === name)) names.add(name)
+    else notCovered.push(`volume ${name}: it does not exist yet`)
+  }
 
   for (const name of [...names].sort()) {
     const volume = volumes.find((candidate) => candidate.Name === name)

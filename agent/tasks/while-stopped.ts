@@ -6,6 +6,7 @@ import { nameOf, stopStack } from '../docker/stop-stack.ts'
 import type { StartReport } from '../docker/start-containers.ts'
 import type { StoppedContainer } from '../docker/stopped-container.ts'
 import type { TaskReport } from '../task-report.ts'
+import { within } from '../within.ts'
 import type { Tools } from './tools.ts'
 
 export interface Window<Result> {
@@ -31,6 +32,7 @@ export async function whileStopped<Result>(
   const window = stopStack(tools.docker, containers, (text) => report.say('info', text))
   const warnings: string[] = []
   const begun = performance.now()
+  const begunAt = new Date()
   let worked: Window<Result>['worked']
   try {
     report.progress.stopped_at = containers.length > 0 ? new Date().toISOString() : null
@@ -55,10 +57,7 @@ export async function whileStopped<Result>(
     if (mode === 'live') return result
     const first = await startedSince(since)
     if (first.length === 0) return result
-    report.say(
-      'warn',
-      `Started by somebody while it was archived: ${first.join(', ')}. It is stopped and archived once more`,
-    )
+    report.say('warn', `Started by somebody while it was archived: ${first.join(', ')}. It is archived once more`)
     await window.stop(signal)
     const again = new Date()
     const repeated = await work()
@@ -70,14 +69,27 @@ export async function whileStopped<Result>(
     return repeated
   }
 
+  /** A question about all containers of the host: one that is not answered soon must not keep the stack down. */
   async function startedSince(since: Date): Promise<string[]> {
+    try {
+      return await within(15_000, 'Docker', listStartedSince(since), signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      warnings.push(`whether somebody started a container under the archive could not be checked: ${messageOf(error)}`)
+      return []
+    }
+  }
+
+  async function listStartedSince(since: Date): Promise<string[]> {
     const all = await inspectAll(tools.docker)
     const ofStack = await containersOf(stackPath, all)
     const ours = all.filter((container) => containers.some(({ id }) => id === container.Id))
     return [...new Set([...ofStack, ...ours])]
       .filter((container) => {
-        const frozen = containers.some(({ id, action }) => id === container.Id && action === 'pause')
-        return frozen ? container.State.Running && !container.State.Paused : new Date(container.State.StartedAt) > since
+        const known = containers.find(({ id }) => id === container.Id)
+        if (known?.action === 'pause') return container.State.Running && !container.State.Paused
+        // one we did not stop, a replacement for example, goes on running through a second pass
+        return new Date(container.State.StartedAt) > (known ? since : begunAt)
       })
       .map(nameOf)
   }

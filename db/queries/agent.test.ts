@@ -255,6 +255,34 @@ describe('a task', () => {
   })
 })
 
+describe('a host that is gone', () => {
+  test('does not hold a job open: after five minutes a cancel closes it, and a backup that turns up later is kept', async () => {
+    await using one = await hostWithJob()
+    const task = await agent.claimTask(one.own, one.epoch, [])
+    const id = task?.id ?? 0
+    await cancelJob(sql, one.job)
+    expect((await listJobStacks(sql, one.job))[0]?.status).toBe('running')
+    await sql`update archiver.tasks set lease_until = now() - interval '6 minutes' where id = ${id}`
+    await cancelJob(sql, one.job)
+    await finishJob(sql, one.job, () => [])
+    expect((await getJob(sql, one.job)).status).toBe('cancelled')
+
+    expect(await agent.heartbeat(one.own, one.epoch, null, [{ id, progress }]), 'it is told to give up').toEqual([id])
+    await agent.finishTask(one.own, one.epoch, id, success)
+    const [stack] = await listJobStacks(sql, one.job)
+    expect(stack).toMatchObject({ status: 'cancelled', backup_id: expect.any(Number) })
+  })
+
+  test('may bring back a finished backup with its next start', async () => {
+    await using one = await hostWithJob()
+    const task = await agent.claimTask(one.own, one.epoch, [])
+    const id = task?.id ?? 0
+    await agent.startAgent(one.own, '1', status, [])
+    await agent.startAgent(one.own, '1', status, [{ task_id: id, outcome: success, lines: [] }])
+    expect((await listJobStacks(sql, one.job))[0]).toMatchObject({ status: 'failed', backup_id: expect.any(Number) })
+  })
+})
+
 describe('a cancel', () => {
   test('closes what waits, asks for what runs, and is remembered', async () => {
     await using one = await hostWithJob(['/srv/runs', '/srv/waits'])
