@@ -35,7 +35,7 @@ try {
   await removeFolder(temporary)
 }
 if (missing.length > 0) console.error(`\n!!! This machine lacks ${missing.join(', ')}: what needs it was skipped.`)
-if (ending.signal.aborted) console.error('\nInterrupted.')
+if (ending.signal.aborted) console.error(`\nInterrupted by ${String(ending.signal.reason)}.`)
 console.log(`\n${lastLine(total)}`)
 process.exit(total.failed > 0 || total.passed === 0 || ending.signal.aborted ? 1 : 0)
 
@@ -89,7 +89,7 @@ async function runVitest(given: string[]): Promise<Counts> {
 function listenToSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.removeAllListeners(signal)
-    process.on(signal, () => ending.abort())
+    process.on(signal, () => ending.abort(signal))
   }
 }
 
