@@ -5,7 +5,7 @@ import { messageOf } from 'db/domain/errors'
 import type { HostStatus } from 'db/domain/host'
 import type { ReportedStack } from 'db/domain/stack'
 import { discover } from './docker/discover.ts'
-import { askDocker, findOwnContainer, isInContainer, type Docker } from './docker/engine.ts'
+import { askDocker, findOwnContainer, isInContainer, type Docker, type DockerState } from './docker/engine.ts'
 import { onContainerEvent } from './docker/events.ts'
 import { hostStatus } from './host-status.ts'
 import type { Settings } from './settings.ts'
@@ -39,12 +39,22 @@ export async function watchHost(
 
   async function look(): Promise<HostStatus> {
     const state = await askDocker(docker)
-    const own = state.reachable ? await findOwnContainer(docker) : null
-    const dataRoot = state.reachable
-      ? ((await docker.info()) as { DockerRootDir: string }).DockerRootDir
-      : '/var/lib/docker'
+    if (state.reachable) {
+      try {
+        return await lookAt(state, docker)
+      } catch (error) {
+        // it went away, or is still starting itself: folders can be looked at all the same
+        return await lookAt({ reachable: false, version: '', reason: messageOf(error) }, null)
+      }
+    }
+    return await lookAt(state, null)
+  }
+
+  async function lookAt(state: DockerState, reached: Docker | null): Promise<HostStatus> {
+    const own = reached && (await findOwnContainer(reached))
+    const dataRoot = reached ? ((await reached.info()) as { DockerRootDir: string }).DockerRootDir : '/var/lib/docker'
     const found = await discover({
-      docker: state.reachable ? docker : null,
+      docker: reached,
       own,
       inContainer,
       stacksDirs: settings.stacksDirs,
