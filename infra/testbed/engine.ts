@@ -55,7 +55,8 @@ async function startPrivateEngine(): Promise<void> {
       ...['--data-root', join(cacheFolder, 'engine'), '--exec-root', join(runFolder, 'exec')],
     ],
     // A session of its own: Ctrl-C must not end it before the tests' containers are removed.
-    { detached: true, stdio: ['ignore', log, log], cwd: '/' },
+    // Its temporary files are its own: it may outlive the run that started it, whose folder is removed.
+    { detached: true, stdio: ['ignore', log, log], cwd: '/', env: { ...process.env, TMPDIR: runFolder } },
   )
   closeSync(log)
   let ended = false
