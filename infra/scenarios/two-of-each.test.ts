@@ -13,8 +13,7 @@ import { until } from '../testbed/until.ts'
 test('a newer agent of the host replaces the older one, in the middle of a task, and no task runs twice', async () => {
   await using first = await startShop()
   await using second = await startShop()
-  await using third = await startShop()
-  const stacks = [first, second, third]
+  const stacks = [first, second]
   await using house = await makeHouse({ stacksDirs: stacks.map(({ parent }) => parent) })
   await using otherServer = await startServer({
     databaseUrl: house.database.url,
@@ -52,7 +51,7 @@ test('a newer agent of the host replaces the older one, in the middle of a task,
     ).toEqual(['db', 'web'])
   const claims = await house.database
     .sql`select count(*) as tasks, count(distinct job_stack_id) as stacks from archiver.tasks where state = 'finished'`
-  expect(claims[0]).toEqual({ tasks: 4, stacks: 4 })
+  expect(claims[0]).toEqual({ tasks: 3, stacks: 3 })
 })
 
 test('a lease that ran out while the database was away is taken up again by its own agent, and the task ends well', async () => {
