@@ -24,8 +24,11 @@ export interface JournalEntry {
   outcome: TaskOutcome | null
 }
 
+/** As a caller knows it; the journal adds who wrote it. */
+export type OpenEntry = Omit<JournalEntry, 'instance'>
+
 export interface Journal {
-  write(entry: Omit<JournalEntry, 'instance'>): Promise<void>
+  write(entry: OpenEntry): Promise<void>
   clear(taskId: number): Promise<void>
   /** Once a newer agent has taken or cleared a task's entry, what was made under it must not be used. */
   holder(taskId: number): Promise<'us' | 'another' | 'nobody'>

@@ -9,7 +9,7 @@ import type { LeftBehind } from 'db/queries/agent'
 import type Docker from 'dockerode'
 import { startContainers } from './docker/start-containers.ts'
 import { codeOf, publish } from './durable.ts'
-import type { Journal, JournalEntry } from './journal.ts'
+import type { Journal, JournalEntry, OpenEntry } from './journal.ts'
 
 type Say = (level: LogLevel, text: string) => void
 
@@ -20,7 +20,7 @@ export interface Leftovers {
   /** Replays what an earlier process left. Needs no database; resolves with what the server is to be told. */
   replay(): Promise<LeftBehind[]>
   /** Keeps what a task ended with: its outcome until the server has it, containers that are down until they are up. */
-  keep(entry: Omit<JournalEntry, 'instance'>): Promise<void>
+  keep(entry: OpenEntry): Promise<void>
   /** The server has the outcome of this task. */
   reported(taskId: number): Promise<void>
   /** One more try for all containers that are still down. */
@@ -30,9 +30,9 @@ export interface Leftovers {
 }
 
 export function openLeftovers(journal: Journal, docker: Docker, log: Say): Leftovers {
-  const open = new Map<number, Omit<JournalEntry, 'instance'>>()
+  const open = new Map<number, OpenEntry>()
 
-  async function keep(entry: Omit<JournalEntry, 'instance'>): Promise<void> {
+  async function keep(entry: OpenEntry): Promise<void> {
     // what has come up meanwhile is not down again because an older account of it says so
     const known = open.get(entry.task_id)
     const containers = known

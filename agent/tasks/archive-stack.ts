@@ -6,7 +6,7 @@ import { startEngine, type Engine } from '../archive/client.ts'
 import type { EngineEvent, PackResult } from '../archive/protocol.ts'
 import { JobCancelled } from '../cancelled.ts'
 import { codeOf, publish } from '../durable.ts'
-import type { JournalEntry } from '../journal.ts'
+import type { OpenEntry } from '../journal.ts'
 import type { TaskReport } from '../task-report.ts'
 import { within } from '../within.ts'
 import { createBackupFile, refuseWithoutSpace, type BackupFile } from './backup-file.ts'
@@ -47,7 +47,7 @@ export async function archiveStack(
 }
 
 interface Attempt {
-  entry: Omit<JournalEntry, 'instance'>
+  entry: OpenEntry
   file: BackupFile | null
   downtime_seconds: number | null
   warnings: string[]

@@ -1,5 +1,6 @@
 // Lets several test runs of this machine do a thing one after the other.
 import { readlink, rm, symlink } from 'node:fs/promises'
+import { isAlive } from './agent-processes.ts'
 import { until } from './until.ts'
 
 /** `lock` is a path; a run that was killed holds nothing. Throws when its turn does not come within `timeout` ms. */
@@ -20,14 +21,5 @@ export async function oneAtATime<T>(lock: string, timeout: number, work: () => P
     return await work()
   } finally {
     await rm(lock, { force: true })
-  }
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
   }
 }
