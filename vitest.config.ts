@@ -1,4 +1,4 @@
-// Two kinds of tests: `unit` beside the source, in parallel; `scenarios` with real Docker and Chromium, one file at a time.
+// Two kinds of tests: `unit` beside the source, and `scenarios` with real Docker and Chromium, which mostly wait.
 import { defineConfig } from 'vitest/config'
 import { Order } from './infra/testbed/order.ts'
 
@@ -6,6 +6,8 @@ export default defineConfig({
   test: {
     globalSetup: ['infra/testbed/postgres-setup.ts'],
     sequence: { sequencer: Order },
+    // One more than the cores of a small machine: scenarios wait for containers most of their time.
+    maxWorkers: 3,
     projects: [
       {
         test: {
@@ -22,8 +24,6 @@ export default defineConfig({
           include: ['infra/scenarios/**/*.test.ts'],
           globalSetup: ['infra/testbed/engine-setup.ts'],
           setupFiles: ['infra/testbed/each-scenario.ts'],
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },

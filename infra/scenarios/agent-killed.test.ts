@@ -70,7 +70,7 @@ test('killed while the database is down, too: the stack is up before the databas
   process.kill(engine, 'SIGCONT')
   await house.startAgent()
   await until('the stack to be up while the database is down', () => isUpAsBefore(stack))
-  expect(await filesBelow(house.archivesDir)).toEqual([])
+  await until('nothing unfinished to be left', async () => (await filesBelow(house.archivesDir)).length === 0)
 
   await server.start()
   const { job: closed, stack: row } = await house.ended(job, 60_000)

@@ -28,8 +28,9 @@ const missing = await provision()
 const images = args.length === 0 && missing.length === 0 ? buildImages() : undefined
 try {
   await step('The pages', () => buildWebIfStale(root, ending.signal))
-  if (args.length === 0) await step('Lint and types', () => check())
+  const checked = args.length === 0 ? step('Lint and types', check) : undefined
   add(await runVitest(args))
+  await checked
 } finally {
   await images?.stop()
   await removeFolder(temporary)
@@ -65,8 +66,9 @@ function buildImages(): { stop(): Promise<unknown> } {
   }
 }
 
+/** Behind the tests, which mostly wait but must not be kept waiting. */
 async function check(): Promise<void> {
-  await run('npm', ['run', 'check'], { signal: ending.signal })
+  await run('nice', ['npm', 'run', 'check'], { signal: ending.signal })
 }
 
 async function runVitest(given: string[]): Promise<Counts> {
