@@ -151,6 +151,8 @@ async function settleFile(
     downtime_seconds: entry.stopped_at ? (Date.now() - Date.parse(entry.stopped_at)) / 1000 : null,
     archive_path: null,
     backup: null,
+    not_covered: [],
+    pull: null,
   }
   return { outcome, partial }
 }

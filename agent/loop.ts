@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { messageOf } from 'db/domain/errors'
 import type { HostStatus } from 'db/domain/host'
-import type { AgentTask, TaskOutcome } from 'db/domain/task'
+import type { AgentTask, CareOutcome, TaskOutcome } from 'db/domain/task'
 import { JobCancelled } from './cancelled.ts'
 import type { Server } from './server.ts'
 import { openReport, type TaskReport } from './task-report.ts'
@@ -24,7 +24,7 @@ interface Running {
 
 export interface Work {
   /** Never throws; an abort of the signal ends it early, with the stack up. */
-  run(task: AgentTask, report: TaskReport, signal: AbortSignal): Promise<TaskOutcome>
+  run(task: AgentTask, report: TaskReport, signal: AbortSignal): Promise<TaskOutcome | CareOutcome>
   /** The server has the outcome. */
   reported(taskId: number): Promise<void>
   /** What has changed about the host since the last call; null when nothing has. */

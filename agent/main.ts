@@ -9,7 +9,7 @@ import { openLeftovers } from './leftovers.ts'
 import { workUntilEnded } from './loop.ts'
 import { registerAgent } from './server.ts'
 import { readSettings } from './settings.ts'
-import { archiveStack } from './tasks/archive-stack.ts'
+import { runTask } from './tasks/run-task.ts'
 import { watchHost } from './watch-host.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8')) as { version: string }
@@ -56,7 +56,7 @@ try {
   await workUntilEnded(
     server,
     {
-      run: (task, report, signal) => archiveStack(task, tools, report, signal),
+      run: (task, report, signal) => runTask(task, tools, report, signal),
       reported: (taskId) => leftovers.reported(taskId),
       statusIfChanged: () => host.statusIfChanged(),
     },

@@ -5,7 +5,7 @@ import { connect } from 'db/connect'
 import { Conflict, Invalid, messageOf, NotFound, StaleEpoch } from 'db/domain/errors'
 import type { HostStatus } from 'db/domain/host'
 import type { ReportedStack } from 'db/domain/stack'
-import type { AgentTask, TaskLogLine, TaskOutcome, TaskProgress } from 'db/domain/task'
+import type { AgentTask, CareOutcome, TaskLogLine, TaskOutcome, TaskProgress } from 'db/domain/task'
 import * as agent from 'db/queries/agent'
 
 export interface Server {
@@ -17,7 +17,7 @@ export interface Server {
   heartbeat(status: HostStatus | null, tasks: { id: number; progress: TaskProgress }[]): Promise<number[]>
   reportStacks(stacks: ReportedStack[]): Promise<void>
   log(taskId: number, lines: TaskLogLine[], signal?: AbortSignal): Promise<void>
-  finish(taskId: number, outcome: TaskOutcome, signal?: AbortSignal): Promise<void>
+  finish(taskId: number, outcome: TaskOutcome | CareOutcome, signal?: AbortSignal): Promise<void>
   /** Calls back when the server has work, or the connection is there again after it was lost. */
   onWake(callback: () => void): void
   /** Tells the heartbeat that something worth showing has changed. */

@@ -2,7 +2,7 @@
 // for any time; nothing is lost and the task itself never waits for it.
 import type { Logger } from 'pino'
 import type { LogLevel } from 'db/domain/job'
-import type { AgentTask, Phase, TaskLogLine, TaskOutcome, TaskProgress } from 'db/domain/task'
+import type { AgentTask, CareOutcome, Phase, TaskLogLine, TaskOutcome, TaskProgress } from 'db/domain/task'
 import type { Server } from './server.ts'
 
 export interface TaskReport {
@@ -10,7 +10,7 @@ export interface TaskReport {
   say(level: LogLevel, text: string): void
   phase(phase: Phase): void
   /** Resolves once the server has all lines and the outcome. Rejects with StaleEpoch, or the signal's reason. */
-  finish(outcome: TaskOutcome, signal: AbortSignal): Promise<void>
+  finish(outcome: TaskOutcome | CareOutcome, signal: AbortSignal): Promise<void>
 }
 
 const batchMs = 200
@@ -42,7 +42,7 @@ export function openReport(task: AgentTask, server: Server, log: Logger): TaskRe
   return {
     progress,
     say(level, text) {
-      log[level]({ task: task.id, job: task.job_id, stack: task.payload.stack.name }, text)
+      log[level]({ task: task.id, job: task.job_id, kind: task.kind }, text)
       seq += 1
       unsent.push({ seq, at: new Date().toISOString(), level, text })
       flushSoon()

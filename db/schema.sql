@@ -18,14 +18,46 @@ create table archiver.archives (
   time_zone text not null,
   created_at timestamp with time zone not null default now(),
   updated_at timestamp with time zone not null default now(),
+  all_stacks_of_host integer,
+  exclude text[] not null default '{}'::text[],
+  schedule_enabled boolean not null default false,
+  schedule_cron text not null default '0 3 * * *'::text,
+  catch_up_window integer not null default 10800,
+  next_run_at timestamp with time zone,
+  retention_keep_days integer not null default 7,
+  retention_keep_weeks integer not null default 4,
+  retention_keep_months integer not null default 6,
+  retention_keep_years integer not null default 2,
+  retention_one_per_day boolean not null default false,
+  constraint archives_all_stacks_of_host_fkey FOREIGN KEY (all_stacks_of_host) REFERENCES archiver.hosts(id) ON DELETE SET NULL,
+  constraint archives_catch_up_window_check CHECK (((catch_up_window >= 0) AND (catch_up_window <= 604800))),
   constraint archives_folder_key UNIQUE (folder),
-  constraint archives_format_check CHECK ((format = 'tar.zst'::text)),
+  constraint archives_format_check CHECK ((format = ANY (ARRAY['tar'::text, 'tar.gz'::text, 'tar.zst'::text, 'folder'::text]))),
   constraint archives_level_check CHECK (((level >= 1) AND (level <= 19))),
   constraint archives_max_downtime_check CHECK (((max_downtime >= 10) AND (max_downtime <= 86400))),
   constraint archives_mode_check CHECK ((mode = ANY (ARRAY['stop'::text, 'pause'::text, 'live'::text]))),
   constraint archives_name_check CHECK (((name = btrim(name)) AND ((length(name) >= 1) AND (length(name) <= 100)))),
   constraint archives_name_key UNIQUE (name),
-  constraint archives_pkey PRIMARY KEY (id)
+  constraint archives_pkey PRIMARY KEY (id),
+  constraint archives_retention_keep_days_check CHECK (((retention_keep_days >= 0) AND (retention_keep_days <= 10000))),
+  constraint archives_retention_keep_months_check CHECK (((retention_keep_months >= 0) AND (retention_keep_months <= 10000))),
+  constraint archives_retention_keep_weeks_check CHECK (((retention_keep_weeks >= 0) AND (retention_keep_weeks <= 10000))),
+  constraint archives_retention_keep_years_check CHECK (((retention_keep_years >= 0) AND (retention_keep_years <= 10000))),
+  constraint keeps_something CHECK (((((retention_keep_days + retention_keep_weeks) + retention_keep_months) + retention_keep_years) > 0))
+);
+
+create table archiver.audit_log (
+  id bigint not null generated always as identity,
+  at timestamp with time zone not null default now(),
+  user_id text,
+  user_name text not null,
+  by_token boolean not null default false,
+  action text not null,
+  resource text not null,
+  resource_id text not null default ''::text,
+  detail jsonb not null default '{}'::jsonb,
+  address text not null default ''::text,
+  constraint audit_log_pkey PRIMARY KEY (id)
 );
 
 create table archiver.backups (
@@ -44,6 +76,13 @@ create table archiver.backups (
   sha256 text not null,
   created_at timestamp with time zone not null,
   verified_at timestamp with time zone not null,
+  pinned boolean not null default false,
+  trashed_at timestamp with time zone,
+  trash_path text,
+  deleted_at timestamp with time zone,
+  delete_reason text not null default ''::text,
+  verify_error text not null default ''::text,
+  acknowledged_at timestamp with time zone,
   constraint backups_archive_id_fkey FOREIGN KEY (archive_id) REFERENCES archiver.archives(id) ON DELETE SET NULL,
   constraint backups_host_id_fkey FOREIGN KEY (host_id) REFERENCES archiver.hosts(id),
   constraint backups_host_id_path_key UNIQUE (host_id, path),
@@ -51,6 +90,21 @@ create table archiver.backups (
   constraint backups_pkey PRIMARY KEY (id),
   constraint backups_stack_id_fkey FOREIGN KEY (stack_id) REFERENCES archiver.stacks(id) ON DELETE SET NULL,
   constraint backups_state_check CHECK ((state = ANY (ARRAY['good'::text, 'incomplete'::text, 'corrupt'::text, 'deleted'::text])))
+);
+
+create table archiver.downloads (
+  id bigint not null generated always as identity,
+  token_hash text not null,
+  backup_id bigint not null,
+  created_by text not null default ''::text,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null,
+  notify_emails text[] not null default '{}'::text[],
+  last_used_at timestamp with time zone,
+  use_count integer not null default 0,
+  constraint downloads_backup_id_fkey FOREIGN KEY (backup_id) REFERENCES archiver.backups(id),
+  constraint downloads_pkey PRIMARY KEY (id),
+  constraint downloads_token_hash_key UNIQUE (token_hash)
 );
 
 create table archiver.hosts (
@@ -87,6 +141,9 @@ create table archiver.job_stacks (
   archive_size_bytes bigint,
   file_count bigint,
   progress jsonb,
+  not_covered text[] not null default '{}'::text[],
+  pull jsonb,
+  reclaimed_bytes bigint not null default 0,
   constraint job_stacks_host_id_fkey FOREIGN KEY (host_id) REFERENCES archiver.hosts(id) ON DELETE SET NULL,
   constraint job_stacks_job_id_fkey FOREIGN KEY (job_id) REFERENCES archiver.jobs(id) ON DELETE CASCADE,
   constraint job_stacks_pkey PRIMARY KEY (id),
@@ -110,8 +167,13 @@ create table archiver.jobs (
   total_size_bytes bigint not null default 0,
   reclaimed_bytes bigint not null default 0,
   last_line bigint not null default 0,
+  options jsonb not null default '{}'::jsonb,
+  scheduled_for timestamp with time zone,
+  phase smallint not null default 0,
+  results jsonb not null default '{}'::jsonb,
   constraint jobs_archive_id_fkey FOREIGN KEY (archive_id) REFERENCES archiver.archives(id) ON DELETE SET NULL,
   constraint jobs_job_type_check CHECK ((job_type = ANY (ARRAY['archive'::text, 'retention'::text, 'cleanup'::text, 'restore'::text, 'verify'::text, 'download'::text]))),
+  constraint jobs_phase_check CHECK (((phase >= 0) AND (phase <= 3))),
   constraint jobs_pkey PRIMARY KEY (id),
   constraint jobs_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'success'::text, 'warning'::text, 'failed'::text, 'cancelled'::text]))),
   constraint jobs_triggered_by_check CHECK ((triggered_by = ANY (ARRAY['manual'::text, 'schedule'::text, 'api'::text, 'sql'::text])))
@@ -127,6 +189,57 @@ create table archiver.log_lines (
   constraint log_lines_job_id_fkey FOREIGN KEY (job_id) REFERENCES archiver.jobs(id) ON DELETE CASCADE,
   constraint log_lines_level_check CHECK ((level = ANY (ARRAY['debug'::text, 'info'::text, 'warn'::text, 'error'::text]))),
   constraint log_lines_pkey PRIMARY KEY (job_id, line)
+);
+
+create table archiver.mails (
+  id bigint not null generated always as identity,
+  kind text not null,
+  job_id bigint,
+  download_id bigint,
+  recipients text[] not null,
+  state text not null default 'queued'::text,
+  attempts integer not null default 0,
+  last_error text not null default ''::text,
+  created_at timestamp with time zone not null default now(),
+  sent_at timestamp with time zone,
+  constraint mails_download_id_fkey FOREIGN KEY (download_id) REFERENCES archiver.downloads(id) ON DELETE CASCADE,
+  constraint mails_job_id_fkey FOREIGN KEY (job_id) REFERENCES archiver.jobs(id) ON DELETE CASCADE,
+  constraint mails_kind_check CHECK ((kind = ANY (ARRAY['report'::text, 'error'::text, 'cleanup'::text, 'link'::text, 'corrupt'::text, 'test'::text]))),
+  constraint mails_pkey PRIMARY KEY (id),
+  constraint mails_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'sent'::text, 'failed'::text])))
+);
+
+create table archiver.missed_runs (
+  id bigint not null generated always as identity,
+  archive_id integer,
+  scheduled_for timestamp with time zone not null,
+  reason text not null,
+  recorded_at timestamp with time zone not null default now(),
+  constraint missed_runs_archive_id_fkey FOREIGN KEY (archive_id) REFERENCES archiver.archives(id) ON DELETE CASCADE,
+  constraint missed_runs_pkey PRIMARY KEY (id)
+);
+
+create table archiver.prepared_files (
+  backup_id bigint not null,
+  state text not null,
+  job_id bigint,
+  path text,
+  size_bytes bigint,
+  sha256 text,
+  reason text not null default ''::text,
+  updated_at timestamp with time zone not null default now(),
+  constraint prepared_files_backup_id_fkey FOREIGN KEY (backup_id) REFERENCES archiver.backups(id),
+  constraint prepared_files_job_id_fkey FOREIGN KEY (job_id) REFERENCES archiver.jobs(id) ON DELETE SET NULL,
+  constraint prepared_files_pkey PRIMARY KEY (backup_id),
+  constraint prepared_files_state_check CHECK ((state = ANY (ARRAY['preparing'::text, 'ready'::text, 'failed'::text])))
+);
+
+create table archiver.settings (
+  section text not null,
+  value jsonb not null,
+  updated_at timestamp with time zone not null default now(),
+  constraint settings_pkey PRIMARY KEY (section),
+  constraint settings_section_check CHECK ((section = ANY (ARRAY['general'::text, 'notifications'::text, 'security'::text, 'cleanup'::text])))
 );
 
 create table archiver.stacks (
@@ -169,7 +282,7 @@ create table archiver.tasks (
   constraint tasks_host_id_fkey FOREIGN KEY (host_id) REFERENCES archiver.hosts(id) ON DELETE CASCADE,
   constraint tasks_job_id_fkey FOREIGN KEY (job_id) REFERENCES archiver.jobs(id) ON DELETE CASCADE,
   constraint tasks_job_stack_id_fkey FOREIGN KEY (job_stack_id) REFERENCES archiver.job_stacks(id) ON DELETE CASCADE,
-  constraint tasks_kind_check CHECK ((kind = 'archive_stack'::text)),
+  constraint tasks_kind_check CHECK ((kind = ANY (ARRAY['archive_stack'::text, 'delete_backups'::text, 'trash_backups'::text, 'untrash_backups'::text, 'verify_backups'::text, 'clean_up'::text, 'fix_permissions'::text, 'send_bytes'::text, 'prepare_download'::text]))),
   constraint tasks_pkey PRIMARY KEY (id),
   constraint tasks_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'finished'::text])))
 );
@@ -271,11 +384,21 @@ create table auth.verification (
 
 CREATE INDEX archive_stacks_stack_id_idx ON archiver.archive_stacks USING btree (stack_id);
 
+CREATE INDEX archives_next_run_at_idx ON archiver.archives USING btree (next_run_at) WHERE schedule_enabled;
+
+CREATE INDEX audit_log_at_idx ON archiver.audit_log USING btree (at DESC);
+
 CREATE INDEX backups_archive_id_id_idx ON archiver.backups USING btree (archive_id, id DESC);
 
 CREATE INDEX backups_job_id_idx ON archiver.backups USING btree (job_id);
 
 CREATE INDEX backups_stack_id_id_idx ON archiver.backups USING btree (stack_id, id DESC);
+
+CREATE INDEX backups_verified_at_idx ON archiver.backups USING btree (verified_at) WHERE (state <> 'deleted'::text);
+
+CREATE INDEX downloads_backup_id_idx ON archiver.downloads USING btree (backup_id);
+
+CREATE INDEX downloads_expires_at_idx ON archiver.downloads USING btree (expires_at);
 
 CREATE INDEX job_stacks_job_id_idx ON archiver.job_stacks USING btree (job_id);
 
@@ -283,9 +406,15 @@ CREATE INDEX job_stacks_stack_id_id_idx ON archiver.job_stacks USING btree (stac
 
 CREATE INDEX jobs_archive_id_id_idx ON archiver.jobs USING btree (archive_id, id DESC);
 
+CREATE INDEX jobs_end_time_idx ON archiver.jobs USING btree (end_time) WHERE (end_time IS NOT NULL);
+
 CREATE INDEX jobs_id_idx ON archiver.jobs USING btree (id DESC) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
 
 CREATE INDEX log_lines_job_id_job_stack_id_line_idx ON archiver.log_lines USING btree (job_id, job_stack_id, line) WHERE (job_stack_id IS NOT NULL);
+
+CREATE UNIQUE INDEX mails_kind_job_id_idx ON archiver.mails USING btree (kind, job_id) WHERE ((job_id IS NOT NULL) AND (kind <> 'link'::text));
+
+CREATE INDEX missed_runs_archive_id_scheduled_for_idx ON archiver.missed_runs USING btree (archive_id, scheduled_for DESC);
 
 CREATE INDEX tasks_host_id_id_idx ON archiver.tasks USING btree (host_id, id) WHERE (state <> 'finished'::text);
 
@@ -303,6 +432,21 @@ CREATE INDEX "session_userId_idx" ON auth.session USING btree ("userId");
 
 CREATE INDEX verification_identifier_idx ON auth.verification USING btree (identifier);
 
+CREATE OR REPLACE FUNCTION archiver.add_task(job_id bigint, job_stack_id bigint, host_id integer, kind text, payload jsonb)
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+declare
+  made bigint;
+begin
+  insert into archiver.tasks (job_id, job_stack_id, host_id, kind, payload)
+  values (add_task.job_id, add_task.job_stack_id, add_task.host_id, add_task.kind, add_task.payload) returning id into made;
+  perform archiver.wake_agent(add_task.host_id);
+  return made;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION archiver.agent_claim(epoch bigint, holding bigint[])
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -317,12 +461,13 @@ begin
   where t.host_id = host.id and t.state = 'running' and t.epoch = host.epoch and t.id <> all (agent_claim.holding)
   order by t.id limit 1;
   if not found then
-    if (select count(*) from archiver.tasks as t where t.host_id = host.id and t.state = 'running') >= host.parallel_stacks then
-      return null;
-    end if;
     -- claims of one host are one after the other, by the lock on its row; only a cancel may come between
     select * into task from archiver.tasks as t
-    where t.host_id = host.id and t.state = 'queued' order by t.id limit 1;
+    where t.host_id = host.id and t.state = 'queued'
+      and archiver.lane_width(host, t.kind) > (
+        select count(*) from archiver.tasks as r
+        where r.host_id = host.id and r.state = 'running' and archiver.lane(r.kind) = archiver.lane(t.kind))
+    order by t.id limit 1;
     if not found then
       return null;
     end if;
@@ -333,7 +478,9 @@ begin
     end if;
     update archiver.jobs as j set status = 'running', start_time = coalesce(j.start_time, now())
     where j.id = task.job_id and j.status = 'queued';
-    update archiver.job_stacks as s set status = 'running', start_time = now() where s.id = task.job_stack_id;
+    if task.kind = 'archive_stack' then
+      update archiver.job_stacks as s set status = 'running', start_time = now() where s.id = task.job_stack_id;
+    end if;
     perform archiver.announce('jobs', task.job_id);
   end if;
   update archiver.tasks as t
@@ -584,25 +731,33 @@ begin
   where t.id = close_task.task_id and t.state <> 'finished'
   returning * into task;
   if not found then
-    -- closed without its agent: what the agent had made by then is a backup all the same
+    -- closed without its agent: what the agent had made or done by then is true all the same
     select * into task from archiver.tasks as t where t.id = close_task.task_id;
     perform archiver.record_backup(task, made);
+    if jsonb_typeof(outcome -> 'backups') = 'array' then
+      perform archiver.record_care(task, outcome);
+    end if;
     return;
   end if;
 
-  update archiver.job_stacks as s
-  set status = outcome ->> 'status',
-    reason = coalesce(outcome ->> 'reason', ''),
-    was_running = (outcome ->> 'was_running')::boolean,
-    end_time = clock_timestamp(),
-    downtime_seconds = (outcome ->> 'downtime_seconds')::double precision,
-    archive_path = outcome ->> 'archive_path',
-    archive_size_bytes = (made ->> 'size_bytes')::bigint,
-    file_count = (made ->> 'file_count')::bigint,
-    progress = null
-  where s.id = task.job_stack_id;
-
-  perform archiver.record_backup(task, made);
+  if task.kind = 'archive_stack' then
+    update archiver.job_stacks as s
+    set status = outcome ->> 'status',
+      reason = coalesce(outcome ->> 'reason', ''),
+      was_running = (outcome ->> 'was_running')::boolean,
+      end_time = clock_timestamp(),
+      downtime_seconds = (outcome ->> 'downtime_seconds')::double precision,
+      archive_path = outcome ->> 'archive_path',
+      archive_size_bytes = (made ->> 'size_bytes')::bigint,
+      file_count = (made ->> 'file_count')::bigint,
+      not_covered = coalesce((select array_agg(item) from jsonb_array_elements_text(nullif(outcome -> 'not_covered', 'null'::jsonb)) as item), '{}'),
+      pull = nullif(outcome -> 'pull', 'null'::jsonb),
+      progress = null
+    where s.id = task.job_stack_id;
+    perform archiver.record_backup(task, made);
+  elsif jsonb_typeof(outcome -> 'backups') = 'array' then
+    perform archiver.record_care(task, outcome);
+  end if;
   perform archiver.settle_job(task.job_id);
   perform archiver.announce('jobs', task.job_id);
 end
@@ -615,6 +770,24 @@ CREATE OR REPLACE FUNCTION archiver.folder_name(name text)
  IMMUTABLE
 AS $function$
   select coalesce(nullif(left(btrim(regexp_replace(name, '[^A-Za-z0-9._-]+', '_', 'g'), '._-'), 100), ''), 'unnamed')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.lane(kind text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select case kind when 'archive_stack' then 'archive' when 'send_bytes' then 'send' else 'care' end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.lane_width(host archiver.hosts, kind text)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select case archiver.lane(kind) when 'archive' then host.parallel_stacks when 'send' then 4 else 1 end
 $function$
 ;
 
@@ -659,6 +832,35 @@ begin
   join archiver.job_stacks as s on s.job_id = j.id
   where s.id = task.job_stack_id
   on conflict (host_id, path) do nothing;
+  perform archiver.announce('backups');
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.record_care(task archiver.tasks, outcome jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  one record;
+begin
+  for one in
+    select * from jsonb_to_recordset(outcome -> 'backups') as r(id bigint, did text, reason text, bytes bigint, trash_path text)
+  loop
+    update archiver.backups as b set
+      state = case one.did when 'deleted' then 'deleted' when 'corrupt' then 'corrupt' when 'missing' then 'corrupt' else b.state end,
+      deleted_at = case one.did when 'deleted' then now() else b.deleted_at end,
+      delete_reason = case one.did when 'deleted' then coalesce(one.reason, '') else b.delete_reason end,
+      trashed_at = case one.did when 'trashed' then now() when 'restored' then null when 'deleted' then null else b.trashed_at end,
+      trash_path = case one.did when 'trashed' then one.trash_path when 'restored' then null when 'deleted' then null else b.trash_path end,
+      verified_at = case one.did when 'verified' then now() else b.verified_at end,
+      verify_error = case one.did when 'verified' then '' when 'corrupt' then coalesce(one.reason, '')
+        when 'missing' then 'the file is not there' else b.verify_error end
+    where b.id = one.id and b.host_id = task.host_id and b.state <> 'deleted';
+    if found and one.did = 'deleted' then
+      update archiver.jobs as j set reclaimed_bytes = j.reclaimed_bytes + coalesce(one.bytes, 0) where j.id = task.job_id;
+    end if;
+  end loop;
   perform archiver.announce('backups');
 end
 $function$
@@ -714,6 +916,104 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION archiver.start_archive_job(archive_id integer, triggered_by text, options jsonb DEFAULT '{}'::jsonb)
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+declare
+  archive archiver.archives;
+  dry_run jsonb := nullif(options -> 'dry_run', 'null'::jsonb);
+  security jsonb;
+  unfinished bigint;
+  new_job bigint;
+  chosen record;
+  new_job_stack bigint;
+  gone text;
+  made_tasks integer := 0;
+begin
+  select * into archive from archiver.archives as a where a.id = start_archive_job.archive_id for update;
+  if not found then
+    perform archiver.refuse('AR404', format('There is no archive with id %s', start_archive_job.archive_id));
+  end if;
+  select j.id into unfinished from archiver.jobs as j
+  where j.archive_id = archive.id and j.status in ('queued', 'running') limit 1;
+  if found then
+    perform archiver.refuse('AR409', format('Job %s of archive "%s" has not finished yet', unfinished, archive.name));
+  end if;
+  select s.value into security from archiver.settings as s where s.section = 'security';
+
+  insert into archiver.jobs (job_type, archive_id, archive_name, triggered_by, is_dry_run, scheduled_for, phase, options)
+  values ('archive', archive.id, archive.name, start_archive_job.triggered_by, dry_run is not null,
+    (options ->> 'scheduled_for')::timestamptz, 1, case when dry_run is null then '{}' else jsonb_build_object('dry_run', dry_run) end)
+  returning id into new_job;
+  perform archiver.write_log(new_job, null, 'info', format('Phase 0: %sarchive "%s", triggered by %s',
+    case when dry_run is null then '' else 'dry run of ' end, archive.name, start_archive_job.triggered_by));
+
+  for chosen in
+    select s.*, h.name as host_name,
+      coalesce((
+        select b.size_bytes from archiver.backups as b
+        where b.stack_id = s.id and b.archive_id = archive.id and b.state = 'good'
+        order by b.id desc limit 1
+      ), 0) as last_size_bytes
+    from archiver.stacks as s
+    join archiver.hosts as h on h.id = s.host_id
+    where s.id in (select c.stack_id from archiver.archive_stacks as c where c.archive_id = archive.id)
+      or (s.host_id = archive.all_stacks_of_host and s.gone_at is null and not s.own)
+    order by h.name, s.name, s.id
+  loop
+    if chosen.gone_at is not null then
+      gone := format('no compose file has been seen in %s on host %s since %s', chosen.path, chosen.host_name, date_trunc('second', chosen.gone_at));
+      insert into archiver.job_stacks (job_id, stack_id, host_id, stack_name, status, reason)
+      values (new_job, chosen.id, chosen.host_id, chosen.name, 'failed', gone)
+      returning id into new_job_stack;
+      perform archiver.write_log(new_job, new_job_stack, 'error', format('Stack %s: %s', chosen.name, gone));
+      continue;
+    end if;
+    insert into archiver.job_stacks (job_id, stack_id, host_id, stack_name)
+    values (new_job, chosen.id, chosen.host_id, chosen.name)
+    returning id into new_job_stack;
+    perform archiver.add_task(new_job, new_job_stack, chosen.host_id, 'archive_stack', jsonb_build_object(
+      'stack', jsonb_build_object('path', chosen.path, 'name', chosen.name, 'folder', chosen.folder,
+        'project', chosen.project, 'compose_file', chosen.compose_file),
+      'archive', jsonb_build_object('name', archive.name, 'folder', archive.folder, 'mode', archive.mode,
+        'format', archive.format, 'level', archive.level, 'include_volumes', archive.include_volumes,
+        'exclude', archive.exclude, 'max_downtime', archive.max_downtime, 'time_zone', archive.time_zone),
+      'last_size_bytes', chosen.last_size_bytes,
+      'dry_run', dry_run,
+      'pull', case when coalesce((security ->> 'always_pull')::boolean, false)
+        then jsonb_build_object('inactivity_timeout', coalesce((security ->> 'pull_inactivity_timeout')::integer, 300)) end,
+      'output_permissions', coalesce((security ->> 'output_permissions')::boolean, false)));
+    made_tasks := made_tasks + 1;
+  end loop;
+
+  if made_tasks = 0 then
+    perform archiver.write_log(new_job, null, 'error',
+      'No valid stacks found: the archive names no stack whose directory is there. Choose its stacks again, or check the mounts of the host.');
+    perform archiver.settle_job(new_job);
+  end if;
+  perform archiver.announce('jobs', new_job);
+  return new_job;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.start_job(job_type text, archive_id integer, archive_name text, triggered_by text, is_dry_run boolean, options jsonb)
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+declare
+  made bigint;
+begin
+  insert into archiver.jobs (job_type, archive_id, archive_name, triggered_by, is_dry_run, options)
+  values (start_job.job_type, start_job.archive_id, start_job.archive_name, start_job.triggered_by, start_job.is_dry_run, start_job.options)
+  returning id into made;
+  perform archiver.announce('jobs', made);
+  return made;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION archiver.store_lines(task_id bigint, lines jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -752,75 +1052,11 @@ CREATE OR REPLACE FUNCTION archiver.submit_job(archive_id integer, triggered_by 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  archive archiver.archives;
-  unfinished bigint;
-  new_job bigint;
-  chosen record;
-  new_job_stack bigint;
-  made_tasks integer := 0;
+  is_client boolean := not pg_has_role(session_user, current_user, 'member');
 begin
-  select * into archive from archiver.archives as a where a.id = submit_job.archive_id for update;
-  if not found then
-    perform archiver.refuse('AR404', format('There is no archive with id %s', submit_job.archive_id));
-  end if;
-  if submit_job.is_dry_run then
-    perform archiver.refuse('AR422', 'Dry runs are not available yet');
-  end if;
-  select j.id into unfinished from archiver.jobs as j
-  where j.archive_id = archive.id and j.status in ('queued', 'running') limit 1;
-  if found then
-    perform archiver.refuse('AR409', format('Job %s of archive "%s" has not finished yet', unfinished, archive.name));
-  end if;
-
-  insert into archiver.jobs (job_type, archive_id, archive_name, triggered_by, is_dry_run)
-  values ('archive', archive.id, archive.name, submit_job.triggered_by, submit_job.is_dry_run)
-  returning id into new_job;
-  perform archiver.write_log(new_job, null, 'info', format('Phase 0: archive "%s", triggered by %s', archive.name, submit_job.triggered_by));
-
-  for chosen in
-    select s.*, h.name as host_name,
-      coalesce((
-        select b.size_bytes from archiver.backups as b
-        where b.stack_id = s.id and b.archive_id = archive.id and b.state = 'good'
-        order by b.id desc limit 1
-      ), 0) as last_size_bytes
-    from archiver.archive_stacks as c
-    join archiver.stacks as s on s.id = c.stack_id
-    join archiver.hosts as h on h.id = s.host_id
-    where c.archive_id = archive.id
-    order by h.name, s.name, s.id
-  loop
-    if chosen.gone_at is not null then
-      insert into archiver.job_stacks (job_id, stack_id, host_id, stack_name, status, reason)
-      values (new_job, chosen.id, chosen.host_id, chosen.name, 'failed',
-        format('no compose file has been seen in %s on host %s since %s', chosen.path, chosen.host_name, date_trunc('second', chosen.gone_at)))
-      returning id into new_job_stack;
-      perform archiver.write_log(new_job, new_job_stack, 'error',
-        format('Stack %s: no compose file has been seen in %s on host %s since %s', chosen.name, chosen.path, chosen.host_name, date_trunc('second', chosen.gone_at)));
-      continue;
-    end if;
-    insert into archiver.job_stacks (job_id, stack_id, host_id, stack_name)
-    values (new_job, chosen.id, chosen.host_id, chosen.name)
-    returning id into new_job_stack;
-    insert into archiver.tasks (job_id, job_stack_id, host_id, kind, payload)
-    values (new_job, new_job_stack, chosen.host_id, 'archive_stack', jsonb_build_object(
-      'stack', jsonb_build_object('path', chosen.path, 'name', chosen.name, 'folder', chosen.folder,
-        'project', chosen.project, 'compose_file', chosen.compose_file),
-      'archive', jsonb_build_object('name', archive.name, 'folder', archive.folder, 'mode', archive.mode,
-        'format', archive.format, 'level', archive.level, 'include_volumes', archive.include_volumes,
-        'max_downtime', archive.max_downtime, 'time_zone', archive.time_zone),
-      'last_size_bytes', chosen.last_size_bytes));
-    made_tasks := made_tasks + 1;
-    perform archiver.wake_agent(chosen.host_id);
-  end loop;
-
-  if made_tasks = 0 then
-    perform archiver.write_log(new_job, null, 'error',
-      'No valid stacks found: the archive names no stack whose directory is there. Choose its stacks again, or check the mounts of the host.');
-    perform archiver.settle_job(new_job);
-  end if;
-  perform archiver.announce('jobs', new_job);
-  return new_job;
+  return archiver.start_archive_job(submit_job.archive_id, case when is_client then 'sql' else submit_job.triggered_by end,
+    case when submit_job.is_dry_run then '{"dry_run": {"stop_containers": true, "create_archive": true, "run_retention": true}}'::jsonb
+      else '{}'::jsonb end);
 end
 $function$
 ;
@@ -859,3 +1095,5 @@ grant execute on function archiver.agent_log(epoch bigint, task_id bigint, lines
 grant execute on function archiver.agent_report_stacks(epoch bigint, stacks jsonb) to archiver_agent;
 
 grant execute on function archiver.agent_start(agent_version text, status jsonb, left_behind jsonb) to archiver_agent;
+
+grant execute on function archiver.submit_job(archive_id integer, triggered_by text, is_dry_run boolean) to archiver_client;

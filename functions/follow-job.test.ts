@@ -42,7 +42,7 @@ async function work(outcomes = [good, good]) {
   for (const outcome of outcomes) {
     const task = await agent.claim()
     if (!task) throw new Error('there is no task')
-    await agent.log(task, `archiving ${task.payload.stack.name}`)
+    await agent.log(task, `archiving ${'stack' in task.payload ? task.payload.stack.name : ''}`)
     await agent.finish(task, outcome)
   }
 }

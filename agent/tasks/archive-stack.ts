@@ -1,7 +1,7 @@
 // Archives one stack: the product's main sentence.
 import { messageOf } from 'db/domain/errors'
 import { binarySize, counted } from 'db/domain/size'
-import type { AgentTask, MadeBackup, TaskOutcome } from 'db/domain/task'
+import type { MadeBackup, TaskOf, TaskOutcome } from 'db/domain/task'
 import { startEngine, type Engine } from '../archive/client.ts'
 import type { EngineEvent, PackResult } from '../archive/protocol.ts'
 import { JobCancelled } from '../cancelled.ts'
@@ -20,7 +20,7 @@ import { whileStopped } from './while-stopped.ts'
  * An abort of `signal` (a cancel, or the end of the agent) gives the backup up and brings the stack back.
  */
 export async function archiveStack(
-  task: AgentTask,
+  task: TaskOf<'archive_stack'>,
   tools: Tools,
   report: TaskReport,
   signal: AbortSignal,
@@ -51,13 +51,14 @@ interface Attempt {
   file: BackupFile | null
   downtime_seconds: number | null
   warnings: string[]
+  not_covered: string[]
   /** Why containers are still down; empty when all are up. */
   stillDown: string
 }
 
 async function makeBackup(
   attempt: Attempt,
-  task: AgentTask,
+  task: TaskOf<'archive_stack'>,
   tools: Tools,
   report: TaskReport,
   signal: AbortSignal,
@@ -72,6 +73,7 @@ async function makeBackup(
   const stack = await within(120_000, 'Docker or a file system', resolveStack(payload, tools, report), signal)
   attempt.entry.was_running = stack.was_running
   attempt.warnings.push(...stack.warnings)
+  attempt.not_covered = stack.notCovered
   sayCoverage(stack, report)
   await refuseWithoutSpace(payload, tools.archivesDir)
   const file = await createBackupFile(payload, tools.archivesDir, task.id, at, async (partial) => {
@@ -237,10 +239,12 @@ function outcomeOf(
     downtime_seconds: attempt.downtime_seconds,
     archive_path: made?.archive_path ?? null,
     backup: made?.backup ?? null,
+    not_covered: attempt.not_covered,
+    pull: null,
   }
 }
 
-function newAttempt(task: AgentTask): Attempt {
+function newAttempt(task: TaskOf<'archive_stack'>): Attempt {
   const { name, path } = task.payload.stack
   return {
     entry: {
@@ -256,6 +260,7 @@ function newAttempt(task: AgentTask): Attempt {
     file: null,
     downtime_seconds: null,
     warnings: [],
+    not_covered: [],
     stillDown: '',
   }
 }

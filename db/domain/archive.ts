@@ -4,7 +4,8 @@
 export const archiveModes = ['stop', 'pause', 'live'] as const
 export type ArchiveMode = (typeof archiveModes)[number]
 
-export const archiveFormats = ['tar.zst'] as const
+/** folder: files as they are, in a folder. */
+export const archiveFormats = ['tar.zst', 'tar.gz', 'tar', 'folder'] as const
 export type ArchiveFormat = (typeof archiveFormats)[number]
 
 export const defaultArchive = {
@@ -14,6 +15,17 @@ export const defaultArchive = {
   include_volumes: true,
   /** Seconds a stack may be down for a backup before it is started again and the backup given up. */
   max_downtime: 900,
+  exclude: [],
+  all_stacks_of_host: null,
+  schedule_enabled: false,
+  schedule_cron: '0 3 * * *',
+  /** Seconds a run may be late and still run; 0: never. */
+  catch_up_window: 10_800,
+  retention_keep_days: 7,
+  retention_keep_weeks: 4,
+  retention_keep_months: 6,
+  retention_keep_years: 2,
+  retention_one_per_day: false,
 } as const satisfies Partial<Record<string, unknown>>
 
 /** zstd's own range; above 19 it needs a window that plain `zstd -d` refuses. */

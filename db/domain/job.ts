@@ -32,3 +32,10 @@ export function reasonOfJob(stacks: readonly { stack_name: string; status: JobSt
     .map((stack) => `${stack.stack_name}: ${stack.reason}`)
     .join('\n')
 }
+
+/** What a dry run is to say: what would be stopped, what would be archived, what retention would remove. */
+export interface DryRun {
+  stop_containers: boolean
+  create_archive: boolean
+  run_retention: boolean
+}

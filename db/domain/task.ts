@@ -1,6 +1,7 @@
 // One step of a job for one host's agent: what it is asked, what it tells while it works, what it answers.
 import type { ArchiveFormat, ArchiveMode } from './archive.ts'
-import type { JobStatus, LogLevel } from './job.ts'
+import type { DryRun, JobStatus, LogLevel } from './job.ts'
+import type { CleanupTask } from './cleanup.ts'
 
 export interface ArchiveStackPayload {
   stack: { path: string; name: string; folder: string; project: string; compose_file: string }
@@ -11,20 +12,89 @@ export interface ArchiveStackPayload {
     format: ArchiveFormat
     level: number
     include_volumes: boolean
+    /** Patterns as in a .gitignore, for paths below the stack's directory and below each volume. */
+    exclude: string[]
     /** Seconds. */
     max_downtime: number
     time_zone: string
   }
   /** Bytes of this stack's last good backup in this archive, to judge free space by; 0 when there is none. */
   last_size_bytes: number
+  /** Not null: nothing is stopped, pulled, written or deleted; the log says what would have been. */
+  dry_run: DryRun | null
+  /** Not null: images are pulled after the archive, giving up after so many seconds (0: never) without output. */
+  pull: { inactivity_timeout: number } | null
+  /** Files we make get mode 0644, folders 0755; never inside a folder backup. */
+  output_permissions: boolean
 }
 
-export interface AgentTask {
+/** A backup as an agent is told of it. */
+export interface KnownBackup {
   id: number
-  job_id: number
-  kind: 'archive_stack'
-  payload: ArchiveStackPayload
+  /** Below the archives folder. */
+  path: string
+  format: ArchiveFormat
+  size_bytes: number
+  sha256: string
 }
+
+export interface CareOfBackups {
+  backups: KnownBackup[]
+}
+
+/** What may be cleaned up on a host (`hostCleanupTasks`), and what the control plane knows of its archives folder. */
+export interface CleanUpPayload {
+  tasks: CleanupTask[]
+  dry_run: boolean
+  /** Backups that are to be there, by path: never touched. */
+  known: string[]
+  /** Backups whose archive is gone and took them along: to the trash. */
+  orphans: KnownBackup[]
+  /** `<archive>/<stack>` folders we made once; an empty one that is not in `used` is removed. */
+  folders: string[]
+  used: string[]
+  /** Backups in the trash for longer than their grace. */
+  expired_trash: (KnownBackup & { trash_path: string })[]
+  /** Ids of backups whose prepared file is still wanted. */
+  prepared: number[]
+  /** Days in the trash before something is deleted. */
+  trash_days: number
+}
+
+export interface SendBytesPayload {
+  transfer: string
+  /** Where the asking server takes the bytes; the secret goes with each request. */
+  url: string
+  secret: string
+  /** Of the archives folder, or absolute for a prepared file. */
+  source: { path: string; prepared: boolean }
+  offset: number
+  length: number
+}
+
+export interface PrepareDownloadPayload {
+  backup: KnownBackup
+  /** The file's name without its folder. */
+  name: string
+}
+
+interface Payloads {
+  archive_stack: ArchiveStackPayload
+  /** For good; refused for the last good backup of a stack, and for too large a share at once. */
+  delete_backups: CareOfBackups & { reason: string }
+  /** To `<archives>/.trash`, from where they can be had back. */
+  trash_backups: CareOfBackups
+  untrash_backups: { backups: (KnownBackup & { trash_path: string })[] }
+  verify_backups: CareOfBackups
+  clean_up: CleanUpPayload
+  /** fix false: only says what is wrong. */
+  fix_permissions: { fix: boolean }
+  send_bytes: SendBytesPayload
+  prepare_download: PrepareDownloadPayload
+}
+export type TaskKind = keyof Payloads
+export type TaskOf<Kind extends TaskKind> = { id: number; job_id: number; kind: Kind; payload: Payloads[Kind] }
+export type AgentTask = { [Kind in TaskKind]: TaskOf<Kind> }[TaskKind]
 
 /** Steps of archiving a stack, in their order; shown while it runs. */
 export const phases = ['resolve', 'stop', 'pack', 'start', 'verify', 'finish'] as const
@@ -63,6 +133,44 @@ export interface MadeBackup {
   unreadable_count: number
 }
 
+/** What became of one existing backup. */
+export interface CareResult {
+  id: number
+  did: 'deleted' | 'trashed' | 'restored' | 'verified' | 'corrupt' | 'missing' | 'kept'
+  reason: string
+  /** Freed by deleting it. */
+  bytes: number
+  trash_path?: string
+}
+
+/** Of every kind but archive_stack. */
+export interface CareOutcome {
+  status: Exclude<JobStatus, 'queued' | 'running'>
+  reason: string
+  backups: CareResult[]
+  /** Of clean_up and fix_permissions: what was found and what became of it. */
+  findings?: Finding[]
+  /** Of prepare_download. */
+  prepared?: { path: string; size_bytes: number; sha256: string }
+}
+
+export interface Finding {
+  task: CleanupTask | 'permissions'
+  /** Below the archives folder. */
+  path: string
+  did: 'removed' | 'trashed' | 'fixed' | 'reported'
+  bytes: number
+  text: string
+}
+
+/** What `docker compose pull` came to; `lines` are its final ones, without progress. */
+export interface PullResult {
+  status: 'pulled' | 'failed' | 'timed_out'
+  reason: string
+  lines: string[]
+}
+
+/** Of archive_stack. */
 export interface TaskOutcome {
   status: Exclude<JobStatus, 'queued' | 'running'>
   /** One text for people; empty on plain success. */
@@ -73,4 +181,7 @@ export interface TaskOutcome {
   /** Absolute path on the host; null when no backup was made. */
   archive_path: string | null
   backup: MadeBackup | null
+  /** Mounts that are not in the backup, with the reason. */
+  not_covered: string[]
+  pull: PullResult | null
 }

@@ -36,6 +36,8 @@ const success: TaskOutcome = {
     verified_at: '2026-01-01T00:00:01Z',
     unreadable_count: 0,
   },
+  not_covered: [],
+  pull: null,
 }
 const failure: TaskOutcome = { ...success, status: 'failed', reason: 'it broke', backup: null, archive_path: null }
 

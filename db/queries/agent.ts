@@ -3,7 +3,7 @@ import type { Sql } from '../connect.ts'
 import { fromSql } from '../domain/errors.ts'
 import type { HostStatus } from '../domain/host.ts'
 import type { ReportedStack } from '../domain/stack.ts'
-import type { AgentTask, TaskLogLine, TaskOutcome, TaskProgress } from '../domain/task.ts'
+import type { AgentTask, CareOutcome, TaskLogLine, TaskOutcome, TaskProgress } from '../domain/task.ts'
 
 /** What an agent's journal knows of a task that an earlier instance did not bring to its end. */
 export interface LeftBehind {
@@ -54,7 +54,12 @@ export async function sendLog(sql: Sql, epoch: number, taskId: number, lines: Ta
 }
 
 /** Throws StaleEpoch. Sending it again does no harm. */
-export async function finishTask(sql: Sql, epoch: number, taskId: number, outcome: TaskOutcome): Promise<void> {
+export async function finishTask(
+  sql: Sql,
+  epoch: number,
+  taskId: number,
+  outcome: TaskOutcome | CareOutcome,
+): Promise<void> {
   await ask(sql`select archiver.agent_finish(${epoch}, ${taskId}, ${json(outcome)}::text::jsonb) as answer`)
 }
 

@@ -2,7 +2,7 @@
 import { connect } from 'db/connect'
 import type { HostStatus } from 'db/domain/host'
 import type { ReportedStack } from 'db/domain/stack'
-import type { AgentTask, TaskOutcome } from 'db/domain/task'
+import type { AgentTask, CareOutcome, TaskOutcome } from 'db/domain/task'
 import { claimTask, finishTask, reportStacks, sendLog, startAgent } from 'db/queries/agent'
 import type { TestDatabase } from 'db/testing/database'
 
@@ -31,6 +31,8 @@ export const good: TaskOutcome = {
     verified_at: '2026-11-23T01:00:10Z',
     unreadable_count: 0,
   },
+  not_covered: [],
+  pull: null,
 }
 
 export const bad: TaskOutcome = {
@@ -58,7 +60,7 @@ export async function startTestAgent(database: TestDatabase, stackNames: string[
         task.id,
         texts.map((text) => ({ seq: ++seq, at: new Date().toISOString(), level: 'info', text })),
       ),
-    finish: (task: AgentTask, outcome: TaskOutcome) => finishTask(sql, epoch, task.id, outcome),
+    finish: (task: AgentTask, outcome: TaskOutcome | CareOutcome) => finishTask(sql, epoch, task.id, outcome),
     stop: () => sql.end(),
   }
 }

@@ -192,7 +192,7 @@ test('the log goes on where it was after the server was away, without a line los
   await page.getByText('Work on wiki ends at the next step.').waitFor()
   await page.getByRole('button', { name: 'Cancel the job' }).click()
   await page.getByText('Cancelling').first().waitFor()
-  const none = { downtime_seconds: null, archive_path: null, backup: null }
+  const none = { downtime_seconds: null, archive_path: null, backup: null, not_covered: [], pull: null }
   await finishTask(agent, epoch, task.id, { status: 'cancelled', reason: 'cancelled', was_running: true, ...none })
   await page.getByRole('button', { name: 'Run again' }).waitFor()
 })
