@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { api } from '../testbed/api.ts'
 import { makeArchiverProject } from '../testbed/archiver-project.ts'
-import { launchBrowser } from '../testbed/browser.ts'
+import { launchBrowser, open } from '../testbed/browser.ts'
 import { containersOf, docker } from '../testbed/docker.ts'
 import { temporaryFolder } from '../testbed/folders.ts'
 import { busyboxImage } from '../testbed/images.ts'
@@ -110,7 +110,7 @@ async function bannerOf(url: string, cookie: string): Promise<string> {
   const [name = '', value = ''] = cookie.split(/=(.*)/s)
   await context.addCookies([{ name, value: decodeURIComponent(value), url }])
   const page = await context.newPage()
-  await page.goto(url)
+  await open(page, url)
   const banner = page.getByRole('region').filter({ hasText: '/mnt/stacks' })
   return await banner.first().innerText()
 }

@@ -3,7 +3,7 @@ import { chmod, chown, link, mkdir, readdir, symlink, utimes, writeFile } from '
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { launchBrowser } from '../testbed/browser.ts'
+import { launchBrowser, open } from '../testbed/browser.ts'
 import { containersOf, docker } from '../testbed/docker.ts'
 import { watchDockerEvents } from '../testbed/events.ts'
 import { temporaryFolder } from '../testbed/folders.ts'
@@ -70,7 +70,7 @@ test('a person sets it up, picks a stack, presses Run, watches the log, and has 
   const loads: string[] = []
   page.on('framenavigated', (frame) => loads.push(frame.url()))
 
-  await page.goto(house.server.url)
+  await open(page, house.server.url)
   await page.waitForURL('**/setup')
   await page.getByLabel('User name').fill('ada')
   await page.getByLabel('E-mail address').fill('ada@example.org')

@@ -11,7 +11,7 @@ import type { Page } from 'playwright-core'
 import { beforeAll, expect, inject, test } from 'vitest'
 import { makeTestDatabase } from '../../db/testing/database.ts'
 import { api } from '../testbed/api.ts'
-import { launchBrowser } from '../testbed/browser.ts'
+import { launchBrowser, networkChanged, open } from '../testbed/browser.ts'
 import { temporaryFolder } from '../testbed/folders.ts'
 import { makeHouse } from '../testbed/house.ts'
 import { startServer } from '../testbed/processes.ts'
@@ -29,7 +29,8 @@ beforeAll(async () => {
 function complaintsOf(page: Page): string[] {
   const complaints: string[] = []
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+    const text = message.text()
+    if (/^(error|warning)$/.test(message.type()) && !text.includes(networkChanged)) complaints.push(text)
   })
   page.on('pageerror', (error) => complaints.push(error.message))
   page.on('dialog', (dialog) => {
@@ -40,7 +41,7 @@ function complaintsOf(page: Page): string[] {
 }
 
 async function signIn(page: Page, url: string): Promise<void> {
-  await page.goto(url)
+  await open(page, url)
   await page.getByLabel('User name').fill('admin')
   await page.getByLabel('Password').fill('admin-password-1')
   await page.getByRole('button', { name: 'Sign in' }).click()
@@ -73,7 +74,7 @@ test('the first visit leads to setup, which says at the field what is wrong, and
   const page = await (await browser.newContext()).newPage()
   const complaints = complaintsOf(page)
 
-  await page.goto(`${server.url}/history`)
+  await open(page, `${server.url}/history`)
   await page.waitForURL('**/setup')
   await page.getByLabel('User name').fill('a b')
   await page.getByLabel('E-mail address').fill('ada')
@@ -93,7 +94,7 @@ test('the first visit leads to setup, which says at the field what is wrong, and
   await page.getByText('No host is connected yet, so nothing is backed up.').waitFor()
   expect(await faultsOf(page)).toEqual([])
 
-  await page.goto(`${server.url}/setup`)
+  await open(page, `${server.url}/setup`)
   await page.getByText('Docker Archiver is set up already.').waitFor()
   expect(complaints).toEqual([])
 })
@@ -130,11 +131,11 @@ test('every page is accessible, fits a phone and shows names as text', async () 
     ['/nowhere', 'Nothing here'],
   ] as const
   for (const [path, text] of places) {
-    await page.goto(house.server.url + path)
+    await open(page, house.server.url + path)
     await page.getByText(text).or(page.getByPlaceholder(text)).filter({ visible: true }).first().waitFor()
     expect(await faultsOf(page)).toEqual([])
   }
-  await page.goto(`${house.server.url}/archives/${archive}`)
+  await open(page, `${house.server.url}/archives/${archive}`)
   await page.getByRole('button', { name: 'Delete archive' }).click()
   await page.getByRole('alertdialog', { name: `Delete archive ${hostile}?` }).waitFor()
   expect(await faultsOf(page)).toEqual([])

@@ -1,6 +1,6 @@
 // The system's Chromium, driven by Playwright.
 import { existsSync } from 'node:fs'
-import { chromium, type Browser } from 'playwright-core'
+import { chromium, type Browser, type Page } from 'playwright-core'
 import { isRoot } from './folders.ts'
 
 const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/snap/bin/chromium']
@@ -19,4 +19,18 @@ export async function launchBrowser(): Promise<Browser> {
     executablePath,
     args: [...quiet, '--no-first-run', ...(isRoot ? ['--no-sandbox'] : [])],
   })
+}
+
+/** What Chromium says when containers of neighbouring tests come and go: it gives up every request, and pages ask again. */
+export const networkChanged = 'net::ERR_NETWORK_CHANGED'
+
+export async function open(page: Page, url: string): Promise<void> {
+  for (;;) {
+    const failure = await page.goto(url).then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    if (failure === undefined) return
+    if (!String(failure).includes(networkChanged)) throw failure
+  }
 }
