@@ -3,6 +3,7 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import { bodyLimit } from 'hono/body-limit'
 import { sessionCookie } from './auth.ts'
 import type { Env, Server } from './context.ts'
+import { noteAddress } from './middleware/address.ts'
 import { secureHeaders } from './middleware/headers.ts'
 import { sameOrigin } from './middleware/origin.ts'
 import { signedIn } from './middleware/session.ts'
@@ -29,6 +30,7 @@ export function makeApi(server: Server) {
   const app = new OpenAPIHono<Env>()
   let document: ReturnType<typeof describe> | undefined
   app.onError(answerErrors(server.log))
+  app.use(noteAddress(server.config.trustedProxies))
   app.use('/api/*', secureHeaders)
   app.use('/health', secureHeaders)
   app.use(

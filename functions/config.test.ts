@@ -23,6 +23,7 @@ test('little is needed', () => {
     databaseUrl: needed.DATABASE_URL,
     secretKey: needed.SECRET_KEY,
     baseUrl: undefined,
+    trustedProxies: ['127.0.0.0/8', '::1'],
     timeZone: 'UTC',
     logLevel: 'info',
     apiToken: undefined,
@@ -73,6 +74,8 @@ test.each([
   [{ AGENT_PASSWORD: 'x'.repeat(20) }, /belong together; missing: HOST_NAME/],
   [{ HOST_NAME: 'Up Stairs', AGENT_PASSWORD: 'x'.repeat(20) }, /HOST_NAME is not/],
   [{ PORT: '70000' }, /above 65535/],
+  [{ TRUSTED_PROXIES: '10.0.0.0/33' }, /TRUSTED_PROXIES is not/],
+  [{ TRUSTED_PROXIES: 'traefik' }, /TRUSTED_PROXIES is not/],
   [{ SECRET_KEY_FILE: '/nowhere/key' }, /both set: keep one/],
   [{ ADMIN_PASSWORD_FILE: '/nowhere/key' }, /ADMIN_PASSWORD_FILE cannot be read: ENOENT/],
 ])('%j', (settings, words) => {

@@ -1,5 +1,6 @@
 // What the environment asks for, read once at start. Every problem is named at once, in words.
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { messageOf } from 'db/domain/errors'
 import * as z from 'zod'
 
@@ -38,6 +39,14 @@ const settings = z
       )
       .transform((text) => new URL(text).origin)
       .optional(),
+    TRUSTED_PROXIES: z
+      .string()
+      .default('127.0.0.0/8,::1')
+      .transform((text) => text.split(',').map((part) => part.trim()))
+      .refine(
+        (ranges) => ranges.every(isAddressRange),
+        'TRUSTED_PROXIES is not a list of addresses and ranges, separated by commas, such as 172.16.0.0/12,10.0.0.5',
+      ),
     TZ: z
       .string()
       .refine(isTimeZone, 'TZ is not a time zone such as Europe/Berlin')
@@ -87,6 +96,8 @@ export interface Config {
   secretKey: string
   /** The origin people use, without a slash at its end; undefined: whatever name they reach us by. */
   baseUrl: string | undefined
+  /** Addresses and ranges whose X-Forwarded-For is believed. */
+  trustedProxies: string[]
   timeZone: string
   logLevel: (typeof levels)[number]
   /** The admin to make when there is no user. */
@@ -120,6 +131,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     databaseUrl: given.DATABASE_URL,
     secretKey: given.SECRET_KEY,
     baseUrl: given.BASE_URL,
+    trustedProxies: given.TRUSTED_PROXIES,
     timeZone: given.TZ,
     logLevel: given.LOG_LEVEL,
     apiToken: given.API_TOKEN,
@@ -156,6 +168,13 @@ function isOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false
   const url = new URL(text)
   return /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.hash && !url.username
+}
+
+function isAddressRange(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/')
+  const family = isIP(address)
+  if (family === 0 || rest.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
 }
 
 export function isTimeZone(text: string): boolean {

@@ -7,7 +7,7 @@ import type { Live } from './live.ts'
 import type { Role } from 'db/domain/role'
 
 export interface Server {
-  config: Pick<Config, 'baseUrl' | 'timeZone' | 'apiToken'>
+  config: Pick<Config, 'baseUrl' | 'timeZone' | 'apiToken' | 'trustedProxies'>
   version: string
   sql: Sql
   auth: Auth
@@ -28,5 +28,10 @@ export interface User {
 }
 
 export interface Env {
-  Variables: { user: User; byToken: boolean }
+  Variables: {
+    user: User
+    byToken: boolean
+    /** Of whoever asks, as far as it is known (middleware/address.ts). */
+    address: string
+  }
 }

@@ -9,6 +9,13 @@ export async function hasUsers(sql: Query): Promise<boolean> {
   return row.found
 }
 
+/** By the name they sign in with. */
+export async function findUser(sql: Query, username: string): Promise<{ id: string; username: string } | undefined> {
+  const [user] = await sql<{ id: string; username: string }[]>`
+    select id, coalesce(username, email) as username from auth."user" where username = lower(${username})`
+  return user
+}
+
 /** A user and its password are stored one after the other; a server that dies in between leaves the first alone. */
 export async function forgetHalfMadeUsers(sql: Sql): Promise<void> {
   await sql`delete from auth."user" as u where not exists (select from auth.account as a where a."userId" = u.id)`

@@ -1,23 +1,18 @@
 // Slows down the guessing of passwords. Only wrong ones count, so people and pages that poll never notice.
-import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Sql } from 'db/connect'
 import { forgetSignInFailures, noteSignInFailure, secondsUntilSignIn } from 'db/queries/users'
-import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
+import type { Env } from '../context.ts'
 import { problem } from '../problems.ts'
 
 const windowSeconds = 10 * 60
-/** For one name from one address, so that nobody is shut out by others; an address may be a whole office, or the proxy before us. */
+/** For one name from one address, so that nobody is shut out by others; an address may be a whole office. */
 const allowed = { name: 10, address: 100 } as const
 
 export function throttleSignIn(sql: Sql) {
-  return createMiddleware(async (c, next) => {
-    const body: unknown = await c.req.raw
-      .clone()
-      .json()
-      .catch(() => undefined)
-    const address = addressOf(c)
-    const name = `${usernameIn(body)} from ${address}`
+  return createMiddleware<Env>(async (c, next) => {
+    const address = c.get('address')
+    const name = `${await usernameIn(c.req.raw)} from ${address}`
     const limits = [
       { key: name, failures: allowed.name },
       { key: address, failures: allowed.address },
@@ -34,16 +29,12 @@ export function throttleSignIn(sql: Sql) {
   })
 }
 
-function usernameIn(body: unknown): string {
+/** As it was typed into the form, in small letters; empty when the body holds none. */
+export async function usernameIn(request: Request): Promise<string> {
+  const body: unknown = await request
+    .clone()
+    .json()
+    .catch(() => undefined)
   const given = typeof body === 'object' && body !== null && 'username' in body ? String(body.username) : ''
   return given.slice(0, 100).toLowerCase().replaceAll('\0', '')
-}
-
-function addressOf(c: Context): string {
-  try {
-    return getConnInfo(c).remote.address ?? ''
-  } catch {
-    // called without a socket, as `app.request()` does
-    return ''
-  }
 }

@@ -4,6 +4,7 @@ import { archiveFormats, archiveModes, defaultArchive, levels } from 'db/domain/
 import { jobStatuses } from 'db/domain/job'
 import { createArchive, deleteArchive, getArchive, listArchives, updateArchive } from 'db/queries/archives'
 import { submitJob } from 'db/queries/jobs'
+import { audit } from '../audit.ts'
 import { isTimeZone } from '../config.ts'
 import type { Env, Server } from '../context.ts'
 import { atLeast } from '../middleware/session.ts'
@@ -115,12 +116,22 @@ export function archives({ sql, config }: Server) {
   const changeDefinition = createRoute({ ...changes, method: 'patch', path: '/{id}' })
   const deleteDefinition = createRoute({ ...deletes, method: 'delete', path: '/{id}' })
 
-  const create: RouteHandler<typeof createDefinition, Env> = async (c) =>
-    c.json({ archive: await createArchive(sql, c.req.valid('json')) }, 201)
-  const change: RouteHandler<typeof changeDefinition, Env> = async (c) =>
-    c.json({ archive: await updateArchive(sql, c.req.valid('param').id, given(c.req.valid('json'))) }, 200)
+  const create: RouteHandler<typeof createDefinition, Env> = async (c) => {
+    const archive = await createArchive(sql, c.req.valid('json'))
+    await audit(sql, c, 'archive.create', 'archive', archive.id, { name: archive.name })
+    return c.json({ archive }, 201)
+  }
+  const change: RouteHandler<typeof changeDefinition, Env> = async (c) => {
+    const changed = given(c.req.valid('json'))
+    const archive = await updateArchive(sql, c.req.valid('param').id, changed)
+    await audit(sql, c, 'archive.change', 'archive', archive.id, { name: archive.name, changed })
+    return c.json({ archive }, 200)
+  }
   const remove: RouteHandler<typeof deleteDefinition, Env> = async (c) => {
-    await deleteArchive(sql, c.req.valid('param').id)
+    const { id } = c.req.valid('param')
+    const { name } = await getArchive(sql, id)
+    await deleteArchive(sql, id)
+    await audit(sql, c, 'archive.delete', 'archive', id, { name })
     return c.body(null, 204)
   }
 
@@ -166,7 +177,10 @@ export function archives({ sql, config }: Server) {
         }),
         async (c) => {
           const trigger = c.get('byToken') ? 'api' : 'manual'
-          return c.json({ job_id: await submitJob(sql, c.req.valid('param').id, trigger) }, 202)
+          const { id } = c.req.valid('param')
+          const job_id = await submitJob(sql, id, trigger)
+          await audit(sql, c, 'job.run', 'job', job_id, { archive_id: id })
+          return c.json({ job_id }, 202)
         },
       )
       // the same three under the paths that scripts written for the Python program use

@@ -1,8 +1,10 @@
 // better-auth's own routes: sign-in, sign-out, passwords, sessions, users. Its errors are told the way all others are.
 import { OpenAPIHono, z } from '@hono/zod-openapi'
+import { findUser } from 'db/queries/users'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { audit, auditAs } from '../audit.ts'
 import type { Env, Server } from '../context.ts'
-import { throttleSignIn } from '../middleware/throttle.ts'
+import { throttleSignIn, usernameIn } from '../middleware/throttle.ts'
 import { problem } from '../problems.ts'
 import { body, json } from './definitions.ts'
 import { User } from './me.ts'
@@ -37,14 +39,28 @@ export function auth({ auth, sql }: Server) {
     responses: { 200: json(z.object({ success: z.boolean() }), 'Signed out', { success: true }) },
   })
   app.use('/sign-in/*', throttleSignIn(sql))
+  app.use('/sign-in/*', async (c, next) => {
+    const name = await usernameIn(c.req.raw)
+    await next()
+    if (c.res.status !== 200 && c.res.status !== 401) return
+    const user = await findUser(sql, name)
+    if (c.res.ok)
+      await auditAs(sql, c, user && { id: user.id, name: user.username }, 'session.begin', 'user', user?.id ?? '')
+    // a name nobody has is often a password, typed one field too early
+    else await audit(sql, c, 'session.refuse', 'user', user?.id ?? '', { username: user?.username ?? 'unknown' })
+  })
   app.on(['GET', 'POST'], '/*', async (c) => {
     if (c.req.header('authorization') !== undefined) {
       return problem(c, 403, {
         detail: 'A token cannot sign in, nor change passwords, sessions or users. Sign in with your name and password',
       })
     }
+    const leaving = c.req.path.endsWith('/sign-out') ? await auth.api.getSession({ headers: c.req.raw.headers }) : null
     const answer = await auth.handler(c.req.raw)
-    if (answer.status < 400) return answer
+    if (answer.status < 400) {
+      if (leaving) await auditAs(sql, c, whoIs(leaving.user), 'session.end', 'session', leaving.session.id)
+      return answer
+    }
     // better-auth hides the cause; this fails with it when it is the database that does not answer
     if (answer.status >= 500) await sql`select 1`
     const told = (await answer.json().catch(() => ({}))) as { message?: string }
@@ -53,4 +69,8 @@ export function auth({ auth, sql }: Server) {
     return problem(c, answer.status as ContentfulStatusCode, { detail })
   })
   return app
+}
+
+function whoIs({ id, username, email }: { id: string; username?: string | null | undefined; email: string }) {
+  return { id, name: username ?? email }
 }

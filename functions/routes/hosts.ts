@@ -2,6 +2,7 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { addHost, listHosts } from 'db/queries/hosts'
 import { randomBytes } from 'node:crypto'
+import { audit } from '../audit.ts'
 import type { Env, Server } from '../context.ts'
 import { atLeast } from '../middleware/session.ts'
 import { answerInvalid } from '../problems.ts'
@@ -115,6 +116,7 @@ export function hosts({ sql }: Server) {
         const { name } = c.req.valid('json')
         const password = randomBytes(24).toString('base64url')
         const host = await addHost(sql, name, password)
+        await audit(sql, c, 'host.create', 'host', host.id, { name })
         return c.json({ host, role_name: `archiver_host_${name}`, password }, 201)
       },
     )

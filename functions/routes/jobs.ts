@@ -3,6 +3,7 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { jobStatuses, jobTriggers, jobTypes } from 'db/domain/job'
 import { phases } from 'db/domain/task'
 import { cancelJob, getJob, listJobs, listJobStacks } from 'db/queries/jobs'
+import { audit } from '../audit.ts'
 import type { Env, Server } from '../context.ts'
 import { atLeast } from '../middleware/session.ts'
 import { answerInvalid } from '../problems.ts'
@@ -179,7 +180,9 @@ export function jobs({ sql }: Server) {
         responses: { 202: json(z.object({}), 'Cancel was asked for', {}) },
       }),
       async (c) => {
-        await cancelJob(sql, c.req.valid('param').id)
+        const { id } = c.req.valid('param')
+        await cancelJob(sql, id)
+        await audit(sql, c, 'job.cancel', 'job', id)
         return c.json({}, 202)
       },
     )

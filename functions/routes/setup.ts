@@ -1,6 +1,7 @@
 // The first visit: makes the admin and signs them in.
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { hasUsers } from 'db/queries/users'
+import { auditAs } from '../audit.ts'
 import { passwordLength, usernamePattern } from '../config.ts'
 import type { Env, Server } from '../context.ts'
 import { answerInvalid } from '../problems.ts'
@@ -63,6 +64,7 @@ export function setup(server: Server) {
         })
         for (const cookie of headers.getSetCookie()) c.header('Set-Cookie', cookie, { append: true })
         const { id, username, email } = response.user
+        await auditAs(sql, c, { id, name: username }, 'user.create', 'user', id, { username, role: 'admin' })
         return c.json({ user: { id, username, email, role: 'admin' as const } }, 201)
       },
     )

@@ -2,6 +2,7 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { Invalid } from 'db/domain/errors'
 import { deleteToken, listTokens } from 'db/queries/users'
+import { audit } from '../audit.ts'
 import type { Env, Server } from '../context.ts'
 import { peopleOnly } from '../middleware/session.ts'
 import { answerInvalid } from '../problems.ts'
@@ -86,6 +87,7 @@ export function tokens({ sql, auth }: Server) {
           },
         })
         const { id, key, createdAt, expiresAt } = made
+        await audit(sql, c, 'token.create', 'token', id, { name, role, expires_at: expiresAt })
         return c.json(
           { id, name, role, token: key, created_at: createdAt, expires_at: expiresAt, last_used_at: null },
           201,
@@ -104,7 +106,9 @@ export function tokens({ sql, auth }: Server) {
         responses: { 204: { description: 'Deleted' } },
       }),
       async (c) => {
-        await deleteToken(sql, c.get('user').id, c.req.valid('param').id)
+        const { id } = c.req.valid('param')
+        await deleteToken(sql, c.get('user').id, id)
+        await audit(sql, c, 'token.delete', 'token', id)
         return c.body(null, 204)
       },
     )
