@@ -83,18 +83,28 @@ create table archiver.backups (
   delete_reason text not null default ''::text,
   verify_error text not null default ''::text,
   acknowledged_at timestamp with time zone,
+  orphaned_at timestamp with time zone,
+  sound_state text,
   constraint backups_archive_id_fkey FOREIGN KEY (archive_id) REFERENCES archiver.archives(id) ON DELETE SET NULL,
   constraint backups_host_id_fkey FOREIGN KEY (host_id) REFERENCES archiver.hosts(id),
   constraint backups_host_id_path_key UNIQUE (host_id, path),
   constraint backups_job_id_fkey FOREIGN KEY (job_id) REFERENCES archiver.jobs(id) ON DELETE SET NULL,
   constraint backups_pkey PRIMARY KEY (id),
+  constraint backups_sound_state_check CHECK ((sound_state = ANY (ARRAY['good'::text, 'incomplete'::text]))),
   constraint backups_stack_id_fkey FOREIGN KEY (stack_id) REFERENCES archiver.stacks(id) ON DELETE SET NULL,
   constraint backups_state_check CHECK ((state = ANY (ARRAY['good'::text, 'incomplete'::text, 'corrupt'::text, 'deleted'::text])))
 );
 
+create table archiver.download_tokens (
+  token_hash text not null,
+  download_id bigint not null,
+  created_at timestamp with time zone not null default now(),
+  constraint download_tokens_download_id_fkey FOREIGN KEY (download_id) REFERENCES archiver.downloads(id) ON DELETE CASCADE,
+  constraint download_tokens_pkey PRIMARY KEY (token_hash)
+);
+
 create table archiver.downloads (
   id bigint not null generated always as identity,
-  token_hash text not null,
   backup_id bigint not null,
   created_by text not null default ''::text,
   created_at timestamp with time zone not null default now(),
@@ -102,9 +112,10 @@ create table archiver.downloads (
   notify_emails text[] not null default '{}'::text[],
   last_used_at timestamp with time zone,
   use_count integer not null default 0,
+  origin text not null default ''::text,
+  told_emails text[] not null default '{}'::text[],
   constraint downloads_backup_id_fkey FOREIGN KEY (backup_id) REFERENCES archiver.backups(id),
-  constraint downloads_pkey PRIMARY KEY (id),
-  constraint downloads_token_hash_key UNIQUE (token_hash)
+  constraint downloads_pkey PRIMARY KEY (id)
 );
 
 create table archiver.hosts (
@@ -202,6 +213,10 @@ create table archiver.mails (
   last_error text not null default ''::text,
   created_at timestamp with time zone not null default now(),
   sent_at timestamp with time zone,
+  sent_to text[] not null default '{}'::text[],
+  refused text[] not null default '{}'::text[],
+  response text not null default ''::text,
+  sending_until timestamp with time zone,
   constraint mails_download_id_fkey FOREIGN KEY (download_id) REFERENCES archiver.downloads(id) ON DELETE CASCADE,
   constraint mails_job_id_fkey FOREIGN KEY (job_id) REFERENCES archiver.jobs(id) ON DELETE CASCADE,
   constraint mails_kind_check CHECK ((kind = ANY (ARRAY['report'::text, 'error'::text, 'cleanup'::text, 'link'::text, 'corrupt'::text, 'test'::text]))),
@@ -265,7 +280,7 @@ create table archiver.stacks (
 
 create table archiver.tasks (
   id bigint not null generated always as identity,
-  job_id bigint not null,
+  job_id bigint,
   job_stack_id bigint,
   host_id integer not null,
   kind text not null,
@@ -279,12 +294,22 @@ create table archiver.tasks (
   created_at timestamp with time zone not null default now(),
   claimed_at timestamp with time zone,
   finished_at timestamp with time zone,
+  constraint tasks_belong_to_jobs CHECK (((job_id IS NOT NULL) OR (kind = 'send_bytes'::text))),
   constraint tasks_host_id_fkey FOREIGN KEY (host_id) REFERENCES archiver.hosts(id) ON DELETE CASCADE,
   constraint tasks_job_id_fkey FOREIGN KEY (job_id) REFERENCES archiver.jobs(id) ON DELETE CASCADE,
   constraint tasks_job_stack_id_fkey FOREIGN KEY (job_stack_id) REFERENCES archiver.job_stacks(id) ON DELETE CASCADE,
   constraint tasks_kind_check CHECK ((kind = ANY (ARRAY['archive_stack'::text, 'delete_backups'::text, 'trash_backups'::text, 'untrash_backups'::text, 'verify_backups'::text, 'clean_up'::text, 'fix_permissions'::text, 'send_bytes'::text, 'prepare_download'::text]))),
   constraint tasks_pkey PRIMARY KEY (id),
   constraint tasks_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'finished'::text])))
+);
+
+create table archiver.timers (
+  name text not null,
+  cron text not null,
+  time_zone text not null,
+  next_run_at timestamp with time zone,
+  constraint timers_name_check CHECK ((name = ANY (ARRAY['cleanup'::text, 'verify'::text]))),
+  constraint timers_pkey PRIMARY KEY (name)
 );
 
 create table auth.account (
@@ -390,11 +415,21 @@ CREATE INDEX audit_log_at_idx ON archiver.audit_log USING btree (at DESC);
 
 CREATE INDEX backups_archive_id_id_idx ON archiver.backups USING btree (archive_id, id DESC);
 
+CREATE INDEX backups_host_id_id_idx ON archiver.backups USING btree (host_id, id DESC);
+
+CREATE INDEX backups_id_idx ON archiver.backups USING btree (id DESC) WHERE (trashed_at IS NOT NULL);
+
+CREATE INDEX backups_id_idx1 ON archiver.backups USING btree (id DESC) WHERE (state = ANY (ARRAY['incomplete'::text, 'corrupt'::text]));
+
 CREATE INDEX backups_job_id_idx ON archiver.backups USING btree (job_id);
 
 CREATE INDEX backups_stack_id_id_idx ON archiver.backups USING btree (stack_id, id DESC);
 
+CREATE INDEX backups_stack_id_id_idx1 ON archiver.backups USING btree (stack_id, id DESC) WHERE ((state = 'good'::text) AND (trashed_at IS NULL));
+
 CREATE INDEX backups_verified_at_idx ON archiver.backups USING btree (verified_at) WHERE (state <> 'deleted'::text);
+
+CREATE INDEX download_tokens_download_id_idx ON archiver.download_tokens USING btree (download_id);
 
 CREATE INDEX downloads_backup_id_idx ON archiver.downloads USING btree (backup_id);
 
@@ -412,7 +447,11 @@ CREATE INDEX jobs_id_idx ON archiver.jobs USING btree (id DESC) WHERE (status = 
 
 CREATE INDEX log_lines_job_id_job_stack_id_line_idx ON archiver.log_lines USING btree (job_id, job_stack_id, line) WHERE (job_stack_id IS NOT NULL);
 
+CREATE INDEX mails_created_at_idx ON archiver.mails USING btree (created_at DESC);
+
 CREATE UNIQUE INDEX mails_kind_job_id_idx ON archiver.mails USING btree (kind, job_id) WHERE ((job_id IS NOT NULL) AND (kind <> 'link'::text));
+
+CREATE INDEX mails_sending_until_idx ON archiver.mails USING btree (sending_until) WHERE (sending_until IS NOT NULL);
 
 CREATE INDEX missed_runs_archive_id_scheduled_for_idx ON archiver.missed_runs USING btree (archive_id, scheduled_for DESC);
 
@@ -681,6 +720,18 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION archiver.ask_for_bytes(host_id integer, payload jsonb)
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+begin
+  delete from archiver.tasks as t
+  where t.kind = 'send_bytes' and t.job_id is null and t.state = 'finished' and t.finished_at < now() - interval '1 hour';
+  return archiver.add_task(null, null, ask_for_bytes.host_id, 'send_bytes', ask_for_bytes.payload);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION archiver.cancel_job(job_id bigint)
  RETURNS void
  LANGUAGE plpgsql
@@ -764,6 +815,45 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION archiver.close_unreachable_care()
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  one record;
+  why text;
+begin
+  for one in
+    select t.id, t.job_id, t.job_stack_id, t.kind, h.name as host_name, h.last_seen_at
+    from archiver.tasks as t join archiver.hosts as h on h.id = t.host_id
+    where t.state <> 'finished' and archiver.silent_since(h) is not null
+      and t.kind in ('delete_backups', 'trash_backups', 'untrash_backups', 'verify_backups', 'clean_up', 'fix_permissions')
+    order by t.id
+  loop
+    why := case when one.last_seen_at is null then format('no agent of host %s has been seen yet', one.host_name)
+      else format('the agent of host %s has not been seen since %s', one.host_name, date_trunc('second', one.last_seen_at)) end
+      || '; ' || case when one.kind in ('trash_backups', 'untrash_backups') then 'ask again when it is back' else 'the next run does what was left out' end;
+    perform archiver.write_log(one.job_id, one.job_stack_id, 'warn', format('Host %s was left out: %s', one.host_name, why));
+    perform archiver.close_task(one.id, jsonb_build_object('reason', why, 'backups', '[]'::jsonb,
+      'status', case when one.kind in ('trash_backups', 'untrash_backups') then 'failed' else 'warning' end));
+  end loop;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.drop_transfer(task_id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform from archiver.tasks as t where t.id = drop_transfer.task_id and t.state = 'queued' for update;
+  if found then
+    perform archiver.close_task(drop_transfer.task_id, '{"status": "cancelled", "reason": "nobody reads any more", "backups": []}');
+  end if;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION archiver.folder_name(name text)
  RETURNS text
  LANGUAGE sql
@@ -787,7 +877,7 @@ CREATE OR REPLACE FUNCTION archiver.lane_width(host archiver.hosts, kind text)
  LANGUAGE sql
  IMMUTABLE
 AS $function$
-  select case archiver.lane(kind) when 'archive' then host.parallel_stacks when 'send' then 4 else 1 end
+  select case archiver.lane(kind) when 'archive' then host.parallel_stacks when 'send' then 16 else 1 end
 $function$
 ;
 
@@ -810,6 +900,74 @@ begin
     update archiver.tasks as t set out_of_contact_since = lost.lease_until - interval '60 seconds' where t.id = lost.id and t.state = 'running';
     perform archiver.announce('jobs', lost.job_id);
   end loop;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.prepare_download(backup_id bigint, name text, triggered_by text, again boolean DEFAULT false)
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+declare
+  backup archiver.backups;
+  prepared archiver.prepared_files;
+  new_job bigint;
+begin
+  select * into backup from archiver.backups as b where b.id = prepare_download.backup_id for update;
+  if not found then
+    perform archiver.refuse('AR404', format('There is no backup with id %s', prepare_download.backup_id));
+  end if;
+  if backup.state in ('corrupt', 'deleted') or backup.trashed_at is not null then
+    perform archiver.refuse('AR409', 'This backup cannot be downloaded');
+  end if;
+  select * into prepared from archiver.prepared_files as p where p.backup_id = backup.id;
+  if prepared.state = 'preparing' and exists (
+    select from archiver.tasks as t where t.job_id = prepared.job_id and t.kind = 'prepare_download' and t.state <> 'finished')
+  then
+    return prepared.job_id;
+  end if;
+  if prepared.state = 'ready' and not prepare_download.again then
+    return null;
+  end if;
+  new_job := archiver.start_job('download', backup.archive_id, backup.archive_name, prepare_download.triggered_by, false,
+    jsonb_build_object('backup_id', backup.id));
+  perform archiver.write_log(new_job, null, 'info', format('Packing the folder backup %s of stack %s into one file for download',
+    backup.path, backup.stack_name));
+  insert into archiver.prepared_files as p (backup_id, state, job_id) values (backup.id, 'preparing', new_job)
+  on conflict on constraint prepared_files_pkey do update
+    set state = 'preparing', job_id = new_job, path = null, size_bytes = null, sha256 = null, reason = '', updated_at = now();
+  perform archiver.add_task(new_job, null, backup.host_id, 'prepare_download', jsonb_build_object(
+    'backup', jsonb_build_object('id', backup.id, 'path', backup.path, 'format', backup.format,
+      'size_bytes', backup.size_bytes, 'sha256', backup.sha256),
+    'name', prepare_download.name));
+  perform archiver.announce('downloads');
+  return new_job;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.prepare_download_ended()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  made jsonb := nullif(new.outcome -> 'prepared', 'null'::jsonb);
+  link record;
+begin
+  update archiver.prepared_files as p
+  set state = case when made is null then 'failed' else 'ready' end,
+    path = made ->> 'path', size_bytes = (made ->> 'size_bytes')::bigint, sha256 = made ->> 'sha256',
+    reason = case when made is null then coalesce(new.outcome ->> 'reason', '') else '' end, updated_at = now()
+  where p.backup_id = (new.payload -> 'backup' ->> 'id')::bigint and p.job_id = new.job_id;
+  if found and made is not null then
+    for link in
+      select d.id from archiver.downloads as d where d.backup_id = (new.payload -> 'backup' ->> 'id')::bigint order by d.id
+    loop
+      perform archiver.tell_of_download(link.id);
+    end loop;
+  end if;
+  perform archiver.announce('downloads');
+  return null;
 end
 $function$
 ;
@@ -847,16 +1005,26 @@ begin
   for one in
     select * from jsonb_to_recordset(outcome -> 'backups') as r(id bigint, did text, reason text, bytes bigint, trash_path text)
   loop
+    if one.did = 'missing' and task.kind = 'trash_backups' then
+      one.did := case when exists (select from archiver.backups as b where b.id = one.id and b.state = 'corrupt')
+        then 'deleted' else 'missing' end;
+      one.reason := 'the file was not there';
+    end if;
     update archiver.backups as b set
-      state = case one.did when 'deleted' then 'deleted' when 'corrupt' then 'corrupt' when 'missing' then 'corrupt' else b.state end,
+      state = case one.did when 'deleted' then 'deleted' when 'corrupt' then 'corrupt' when 'missing' then 'corrupt'
+        when 'verified' then coalesce(b.sound_state, b.state) else b.state end,
+      sound_state = case when one.did in ('corrupt', 'missing') and b.state <> 'corrupt' then b.state
+        when one.did = 'verified' then null else b.sound_state end,
       deleted_at = case one.did when 'deleted' then now() else b.deleted_at end,
       delete_reason = case one.did when 'deleted' then coalesce(one.reason, '') else b.delete_reason end,
       trashed_at = case one.did when 'trashed' then now() when 'restored' then null when 'deleted' then null else b.trashed_at end,
       trash_path = case one.did when 'trashed' then one.trash_path when 'restored' then null when 'deleted' then null else b.trash_path end,
+      orphaned_at = case one.did when 'restored' then null else b.orphaned_at end,
       verified_at = case one.did when 'verified' then now() else b.verified_at end,
       verify_error = case one.did when 'verified' then '' when 'corrupt' then coalesce(one.reason, '')
         when 'missing' then 'the file is not there' else b.verify_error end
-    where b.id = one.id and b.host_id = task.host_id and b.state <> 'deleted';
+    where b.id = one.id and b.host_id = task.host_id and b.state <> 'deleted'
+      and not (task.kind = 'clean_up' and one.did = 'deleted' and b.trashed_at is null);
     if found and one.did = 'deleted' then
       update archiver.jobs as j set reclaimed_bytes = j.reclaimed_bytes + coalesce(one.bytes, 0) where j.id = task.job_id;
     end if;
@@ -908,11 +1076,22 @@ CREATE OR REPLACE FUNCTION archiver.settle_job(job_id bigint)
  LANGUAGE plpgsql
 AS $function$
 begin
-  if not exists (select from archiver.tasks as t where t.job_id = settle_job.job_id and t.state <> 'finished') then
+  if settle_job.job_id is not null
+    and not exists (select from archiver.tasks as t where t.job_id = settle_job.job_id and t.state <> 'finished') then
     perform graphile_worker.add_job('finish_job', json_build_object('job_id', settle_job.job_id),
       job_key := 'finish_job:' || settle_job.job_id, max_attempts := 25);
   end if;
 end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.silent_since(host archiver.hosts)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select case when host.last_seen_at is null then host.created_at
+    when host.last_seen_at < now() - interval '5 minutes' then host.last_seen_at end
 $function$
 ;
 
@@ -1061,6 +1240,25 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION archiver.tell_of_download(download_id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  untold text[];
+begin
+  select array(select unnest(d.notify_emails) except select unnest(d.told_emails)) into untold
+  from archiver.downloads as d where d.id = tell_of_download.download_id and d.expires_at > now() for update;
+  if coalesce(cardinality(untold), 0) = 0 then
+    return;
+  end if;
+  update archiver.downloads as d set told_emails = d.told_emails || untold where d.id = tell_of_download.download_id;
+  perform graphile_worker.add_job('send_link',
+    json_build_object('download_id', tell_of_download.download_id, 'recipients', untold), max_attempts := 12);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION archiver.wake_agent(host_id integer)
  RETURNS void
  LANGUAGE sql
@@ -1077,6 +1275,9 @@ declare
   taken bigint;
 begin
   update archiver.jobs set last_line = last_line + 1 where id = write_log.job_id returning last_line into taken;
+  if taken is null then
+    return;
+  end if;
   insert into archiver.log_lines (job_id, line, job_stack_id, at, level, text)
   values (write_log.job_id, taken, write_log.job_stack_id, write_log.at, write_log.level, write_log.text);
   perform archiver.announce('log', write_log.job_id);
