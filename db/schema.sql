@@ -1071,6 +1071,15 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION archiver.send_mail_soon(mail_id bigint)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  select graphile_worker.add_job('send_mail', json_build_object('mail_id', send_mail_soon.mail_id),
+    job_key := 'send_mail:' || send_mail_soon.mail_id, max_attempts := 13);
+$function$
+;
+
 CREATE OR REPLACE FUNCTION archiver.settle_job(job_id bigint)
  RETURNS void
  LANGUAGE plpgsql

@@ -66,8 +66,8 @@ export interface SendBytesPayload {
   /** Where the asking server takes the bytes; the secret goes with each request. */
   url: string
   secret: string
-  /** Of the archives folder, or absolute for a prepared file. */
-  source: { path: string; prepared: boolean }
+  /** Below the archives folder; a prepared file: its name in the folder for downloads. `size_bytes` is the whole file's. */
+  source: { path: string; prepared: boolean; size_bytes: number }
   offset: number
   length: number
 }
@@ -93,7 +93,13 @@ interface Payloads {
   prepare_download: PrepareDownloadPayload
 }
 export type TaskKind = keyof Payloads
-export type TaskOf<Kind extends TaskKind> = { id: number; job_id: number; kind: Kind; payload: Payloads[Kind] }
+/** A transfer is a step of no job. */
+export type TaskOf<Kind extends TaskKind> = {
+  id: number
+  job_id: Kind extends 'send_bytes' ? null : number
+  kind: Kind
+  payload: Payloads[Kind]
+}
 export type AgentTask = { [Kind in TaskKind]: TaskOf<Kind> }[TaskKind]
 
 /** Steps of archiving a stack, in their order; shown while it runs. */
