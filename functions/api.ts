@@ -9,6 +9,7 @@ import { sameOrigin } from './middleware/origin.ts'
 import { signedIn } from './middleware/session.ts'
 import { answerErrors, Problem, problem } from './problems.ts'
 import { archives } from './routes/archives.ts'
+import { auditLog } from './routes/audit.ts'
 import { auth } from './routes/auth.ts'
 import { backups } from './routes/backups.ts'
 import { description, docs } from './routes/docs.ts'
@@ -18,9 +19,11 @@ import { hosts } from './routes/hosts.ts'
 import { jobs } from './routes/jobs.ts'
 import { log } from './routes/log.ts'
 import { me } from './routes/me.ts'
+import { profile } from './routes/profile.ts'
 import { setup } from './routes/setup.ts'
 import { stacks } from './routes/stacks.ts'
 import { tokens } from './routes/tokens.ts'
+import { users } from './routes/users.ts'
 
 export type Api = ReturnType<typeof makeApi>
 
@@ -52,6 +55,9 @@ export function makeApi(server: Server) {
   app.use('/api/*', signedIn(server))
   const api = open
     .route('/api/me', me(server))
+    .route('/api/me', profile(server))
+    .route('/api/users', users(server))
+    .route('/api/audit', auditLog(server))
     .route('/api/tokens', tokens(server))
     .route('/api/hosts', hosts(server))
     .route('/api/stacks', stacks(server))

@@ -34,19 +34,6 @@ export function makeAuth(config: Pick<Config, 'secretKey' | 'baseUrl'>, pool: pg
     },
     // an open page renews it; one left alone for a week signs out
     session: { expiresIn: 7 * 24 * 3600, updateAge: 24 * 3600 },
-    // these have doors of their own, or none (routes/setup.ts, routes/tokens.ts)
-    disabledPaths: [
-      '/sign-up/email',
-      '/sign-in/email',
-      '/sign-in/social',
-      '/is-username-available',
-      '/admin/impersonate-user',
-      '/api-key/create',
-      '/api-key/get',
-      '/api-key/list',
-      '/api-key/update',
-      '/api-key/delete',
-    ],
     // sign-in is slowed down by middleware/throttle.ts: this one counts successes too, and only within one process
     rateLimit: { enabled: false },
     advanced: {

@@ -31,6 +31,8 @@ export interface Env {
   Variables: {
     user: User
     byToken: boolean
+    /** Of the browser that asks; undefined for a token. */
+    sessionId: string | undefined
     /** Of whoever asks, as far as it is known (middleware/address.ts). */
     address: string
   }

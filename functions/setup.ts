@@ -2,7 +2,7 @@
 import { defaultKeyHasher } from '@better-auth/api-key'
 import { Conflict } from 'db/domain/errors'
 import { registerHost } from 'db/queries/hosts'
-import { forgetHalfMadeUsers, hasUsers, keepEnvironmentToken, whileSetupIsLocked } from 'db/queries/users'
+import { forgetHalfMadeUsers, hasUsers, keepEnvironmentToken, whileUsersAreLocked } from 'db/queries/users'
 import type { Sql } from 'db/connect'
 import type { Auth } from './auth.ts'
 import type { Config } from './config.ts'
@@ -27,7 +27,7 @@ export async function setUpUnattended(
   const { admin, agent } = config
   if (admin) await whoeverIsFirst(parts, admin)
   await storeApiToken(parts)
-  if (agent) await whileSetupIsLocked(parts.sql, () => registerHost(parts.sql, agent.name, agent.password))
+  if (agent) await whileUsersAreLocked(parts.sql, () => registerHost(parts.sql, agent.name, agent.password))
 }
 
 /** Throws Conflict when there is a user already, however many ask at the same time. */
@@ -39,7 +39,7 @@ export async function createFirstAdmin(parts: Parts, admin: NewAdmin): Promise<v
 }
 
 async function whoeverIsFirst({ sql, auth }: Parts, { username, email, password }: NewAdmin): Promise<boolean> {
-  return whileSetupIsLocked(sql, async (locked) => {
+  return whileUsersAreLocked(sql, async (locked) => {
     if (await hasUsers(locked)) return false
     await forgetHalfMadeUsers(sql)
     await auth.api.createUser({ body: { email, password, name: username, role: 'admin', data: { username } } })

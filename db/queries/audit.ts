@@ -1,5 +1,5 @@
 // Who changed, ran or downloaded what.
-import type { Query } from '../connect.ts'
+import type { Query, Sql } from '../connect.ts'
 
 export interface AuditEntry {
   id: number
@@ -22,4 +22,29 @@ export async function writeAudit(sql: Query, entry: Omit<AuditEntry, 'id' | 'at'
   await sql`
     insert into archiver.audit_log (user_id, user_name, by_token, action, resource, resource_id, detail, address)
     values (${user_id}, ${user_name}, ${by_token}, ${action}, ${resource}, ${resource_id}, ${JSON.stringify(detail)}::text::jsonb, ${address})`
+}
+
+export interface AuditFilter {
+  user_id?: string | undefined
+  /** An action such as `archive.create`, or all of a kind: `archive`. */
+  action?: string | undefined
+  resource?: string | undefined
+  resource_id?: string | undefined
+  /** Only entries older than this id. */
+  before?: number | undefined
+  limit: number
+}
+
+/** Newest first. */
+export async function listAudit(sql: Sql, filter: AuditFilter): Promise<AuditEntry[]> {
+  const { user_id = null, action = null, resource = null, resource_id = null, before = null } = filter
+  return sql<AuditEntry[]>`
+    select * from archiver.audit_log
+    where (${user_id}::text is null or user_id = ${user_id})
+      and (${action}::text is null or action = ${action} or starts_with(action, ${`${action ?? ''}.`}))
+      and (${resource}::text is null or resource = ${resource})
+      and (${resource_id}::text is null or resource_id = ${resource_id})
+      and (${before}::bigint is null or id < ${before})
+    order by id desc
+    limit ${filter.limit}`
 }

@@ -1,7 +1,131 @@
 // Users and tokens as better-auth stores them, in the schema `auth` and under its own column names.
 import type { Query, Sql } from '../connect.ts'
-import { NotFound } from '../domain/errors.ts'
+import { Conflict, NotFound } from '../domain/errors.ts'
 import type { Role } from '../domain/role.ts'
+import { endSessions } from './sessions.ts'
+
+export interface User {
+  id: string
+  username: string
+  email: string
+  role: Role
+  banned: boolean
+  ban_reason: string
+  created_at: Date
+  /** How many browsers are signed in. */
+  sessions: number
+  tokens: number
+}
+
+/** By name. */
+export async function listUsers(sql: Query, id?: string): Promise<User[]> {
+  return sql<User[]>`
+    select u.id, coalesce(u.username, u.email) as username, u.email, coalesce(u.role, 'viewer') as role,
+      coalesce(u.banned, false) as banned, coalesce(u."banReason", '') as ban_reason, u."createdAt" as created_at,
+      (select count(*) from auth.session as s where s."userId" = u.id and s."expiresAt" > now()) as sessions,
+      (select count(*) from auth.apikey as k where k."referenceId" = u.id) as tokens
+    from auth."user" as u
+    where ${id ?? null}::text is null or u.id = ${id ?? null}
+    order by username, id`
+}
+
+/** Throws NotFound. */
+export async function getUser(sql: Query, id: string): Promise<User> {
+  const [user] = await listUsers(sql, id)
+  if (!user) throw new NotFound('There is no such user')
+  return user
+}
+
+export interface UserChanges {
+  username?: string | undefined
+  email?: string | undefined
+  role?: Role | undefined
+  banned?: boolean | undefined
+  ban_reason?: string | undefined
+}
+
+/**
+ * Throws NotFound, and Conflict when a name or address is taken, or when no admin would be left who can sign in.
+ * Whoever is banned is signed out everywhere, and their tokens rest.
+ */
+export async function changeUser(sql: Sql, id: string, changes: UserChanges): Promise<User> {
+  return changeUsers(sql, async (sql) => {
+    const user = await getUser(sql, id)
+    await refuseTaken(sql, changes, id)
+    const { username = user.username, role = user.role, banned = user.banned } = changes
+    const ban_reason = banned ? (changes.ban_reason ?? user.ban_reason) : null
+    await sql`
+      update auth."user" set username = ${username.toLowerCase()}, "displayUsername" = ${username}, name = ${username},
+        email = ${(changes.email ?? user.email).toLowerCase()}, role = ${role},
+        banned = ${banned}, "banReason" = ${ban_reason}, "banExpires" = null, "updatedAt" = now()
+      where id = ${id}`
+    if (banned) await sql`delete from auth.session where "userId" = ${id}`
+    return getUser(sql, id)
+  })
+}
+
+/** With their sessions and tokens. Throws NotFound, and Conflict when no admin would be left who can sign in. */
+export async function deleteUser(sql: Sql, id: string): Promise<User> {
+  return changeUsers(sql, async (sql) => {
+    const user = await getUser(sql, id)
+    await sql`delete from auth."user" where id = ${id}`
+    return user
+  })
+}
+
+/** Throws Conflict when the name or the address is somebody else's. */
+export async function refuseTaken(
+  sql: Query,
+  { username, email }: Pick<UserChanges, 'username' | 'email'>,
+  exceptId?: string,
+): Promise<void> {
+  const [taken] = await sql<{ name: boolean }[]>`
+    select username = lower(${username ?? null}) as name from auth."user"
+    where (username = lower(${username ?? null}) or email = lower(${email ?? null})) and id is distinct from ${exceptId ?? null}`
+  if (!taken) return
+  throw new Conflict(
+    taken.name ? `There is already a user named "${username}"` : `There is already a user with the address ${email}`,
+  )
+}
+
+/** One change at a time, so that two admins cannot demote each other; afterwards somebody must be able to configure. */
+async function changeUsers<Result>(sql: Sql, change: (sql: Query) => Promise<Result>): Promise<Result> {
+  return whileUsersAreLocked(sql, async (sql) => {
+    const result = await change(sql)
+    const [admin] = await sql<{ id: string }[]>`
+      select id from auth."user" where role = 'admin' and not coalesce(banned, false) order by "createdAt", id limit 1`
+    if (!admin) throw new Conflict('This is the last admin. Make another one first')
+    // the environment's token outlives whom it was first given to
+    await sql`
+      update auth.apikey as k set "referenceId" = ${admin.id}
+      where k.id = 'environment' and not exists (
+        select from auth."user" as u where u.id = k."referenceId" and u.role = 'admin' and not coalesce(u.banned, false))`
+    await sql`delete from auth.apikey as k where not exists (select from auth."user" as u where u.id = k."referenceId")`
+    return result
+  })
+}
+
+/** Replaces the password and signs out everywhere, but for one session where it is named. */
+export async function replacePassword(sql: Sql, userId: string, hash: string, exceptSession?: string): Promise<void> {
+  await sql.begin(async (sql) => {
+    const { count } = await sql`
+      update auth.account set password = ${hash}, "updatedAt" = now()
+      where "userId" = ${userId} and "providerId" = 'credential'`
+    if (count === 0) {
+      await sql`
+        insert into auth.account (id, "accountId", "providerId", "userId", password, "updatedAt")
+        values (gen_random_uuid(), ${userId}, 'credential', ${userId}, ${hash}, now())`
+    }
+    await endSessions(sql, userId, exceptSession)
+  })
+}
+
+/** Null: they have none, and cannot sign in. */
+export async function passwordHash(sql: Sql, userId: string): Promise<string | null> {
+  const [account] = await sql<{ password: string | null }[]>`
+    select password from auth.account where "userId" = ${userId} and "providerId" = 'credential'`
+  return account?.password ?? null
+}
 
 /** Somebody can sign in. */
 export async function hasUsers(sql: Query): Promise<boolean> {
@@ -22,10 +146,10 @@ export async function forgetHalfMadeUsers(sql: Sql): Promise<void> {
 }
 
 /** Runs `work` while nobody else, in any server, runs anything under this lock. */
-export async function whileSetupIsLocked<Result>(sql: Sql, work: (sql: Query) => Promise<Result>): Promise<Result> {
+export async function whileUsersAreLocked<Result>(sql: Sql, work: (sql: Query) => Promise<Result>): Promise<Result> {
   let result: Result | undefined
   await sql.begin(async (sql) => {
-    await sql`select pg_advisory_xact_lock(hashtext('archiver setup'))`
+    await sql`select pg_advisory_xact_lock(hashtext('archiver users'))`
     result = await work(sql)
   })
   return result as Result

@@ -50,13 +50,30 @@ describe('other sites', () => {
   })
 })
 
-test('sign-up is closed, and so are the doors of better-auth that have one here', async () => {
-  for (const path of ['sign-up/email', 'sign-in/email', 'api-key/create', 'api-key/delete', 'admin/impersonate-user']) {
-    expectProblem(
-      await server.ask('admin', 'POST', `/api/auth/${path}`, { email: 'a@b.de', password: 'x'.repeat(10), name: 'x' }),
-      404,
-    )
+test('of better-auth’s own doors only two are open, in and out', async () => {
+  for (const path of [
+    'sign-up/email',
+    'sign-in/email',
+    'change-password',
+    'change-email',
+    'update-user',
+    'delete-user',
+    'revoke-sessions',
+    'request-password-reset',
+    'api-key/create',
+    'api-key/delete',
+    'admin/set-role',
+    'admin/ban-user',
+    'admin/remove-user',
+    'admin/create-user',
+    'admin/impersonate-user',
+  ]) {
+    const body = { email: 'a@b.de', password: 'x'.repeat(10), name: 'x', role: 'admin' }
+    expectProblem(await server.ask('admin', 'POST', `/api/auth/${path}`, body), 404)
+    expectProblem(await server.ask('admin token', 'POST', `/api/auth/${path}`, body), 403)
   }
+  for (const path of ['list-sessions', 'admin/list-users', 'get-session'])
+    expectProblem(await server.ask('admin', 'GET', `/api/auth/${path}`), 404)
 })
 
 test('signing out ends the session', async () => {

@@ -17,13 +17,19 @@ export function signedIn({ sql, auth }: Pick<Server, 'sql' | 'auth'>) {
     if (typeof found === 'string') {
       return problem(c, 401, { detail: found }, { 'WWW-Authenticate': 'Bearer realm="docker-archiver"' })
     }
-    c.set('user', found)
+    c.set('user', found.user)
     c.set('byToken', header !== undefined)
+    c.set('sessionId', found.sessionId)
     return next()
   })
 }
 
-async function bySession(c: Context, { sql, auth }: Pick<Server, 'sql' | 'auth'>): Promise<User | string> {
+interface Found {
+  user: User
+  sessionId: string | undefined
+}
+
+async function bySession(c: Context, { sql, auth }: Pick<Server, 'sql' | 'auth'>): Promise<Found | string> {
   const { headers } = c.req.raw
   const { response: session, headers: renewed } = await auth.api
     .getSession({ headers, returnHeaders: true })
@@ -35,17 +41,18 @@ async function bySession(c: Context, { sql, auth }: Pick<Server, 'sql' | 'auth'>
   for (const cookie of renewed.getSetCookie()) c.header('Set-Cookie', cookie, { append: true })
   if (!session) return 'Sign in first, or send a token in the header Authorization: Bearer <token>'
   const { id, username, email, role } = session.user
-  return { id, username: username ?? email, email, role: roleOf(role) }
+  return { user: { id, username: username ?? email, email, role: roleOf(role) }, sessionId: session.session.id }
 }
 
-async function byToken(sql: Server['sql'], header: string): Promise<User | string> {
+async function byToken(sql: Server['sql'], header: string): Promise<Found | string> {
   const token = /^bearer +(\S+) *$/i.exec(header)?.[1]
   if (!token) return 'The Authorization header is not of the form "Bearer <token>"'
   const use = await useToken(sql, await defaultKeyHasher(token))
   if (!use) return 'This token is not known. It may have been deleted; make a new one in the profile'
   if (use.expired) return 'This token has expired. Make a new one in the profile'
   const { id, username, email } = use
-  return { id, username: username ?? email, email, role: weaker(roleOf(use.role), roleOf(use.token_role)) }
+  const role = weaker(roleOf(use.role), roleOf(use.token_role))
+  return { user: { id, username: username ?? email, email, role }, sessionId: undefined }
 }
 
 /** Answers 403 to whoever has less than this role. */

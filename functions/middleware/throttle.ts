@@ -1,6 +1,7 @@
 // Slows down the guessing of passwords. Only wrong ones count, so people and pages that poll never notice.
 import type { Sql } from 'db/connect'
 import { forgetSignInFailures, noteSignInFailure, secondsUntilSignIn } from 'db/queries/users'
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { Env } from '../context.ts'
 import { problem } from '../problems.ts'
@@ -9,10 +10,17 @@ const windowSeconds = 10 * 60
 /** For one name from one address, so that nobody is shut out by others; an address may be a whole office. */
 const allowed = { name: 10, address: 100 } as const
 
-export function throttleSignIn(sql: Sql) {
+interface Guess {
+  /** Whose password is tried. */
+  whose(c: Context<Env>): Promise<string> | string
+  /** Asked once there is an answer. */
+  wasWrong(c: Context<Env>): boolean
+}
+
+export function throttle(sql: Sql, { whose, wasWrong }: Guess) {
   return createMiddleware<Env>(async (c, next) => {
     const address = c.get('address')
-    const name = `${await usernameIn(c.req.raw)} from ${address}`
+    const name = `${await whose(c)} from ${address}`
     const limits = [
       { key: name, failures: allowed.name },
       { key: address, failures: allowed.address },
@@ -23,7 +31,7 @@ export function throttleSignIn(sql: Sql) {
       return problem(c, 429, { detail }, { 'Retry-After': String(seconds) })
     }
     await next()
-    if (c.res.status === 401) await noteSignInFailure(sql, [name, address], windowSeconds)
+    if (wasWrong(c)) await noteSignInFailure(sql, [name, address], windowSeconds)
     else if (c.res.ok) await forgetSignInFailures(sql, name)
     return undefined
   })

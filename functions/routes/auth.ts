@@ -1,10 +1,12 @@
-// better-auth's own routes: sign-in, sign-out, passwords, sessions, users. Its errors are told the way all others are.
+// The two doors of better-auth's own that are open: sign in, sign out. Users, passwords and sessions have routes of ours.
 import { OpenAPIHono, z } from '@hono/zod-openapi'
+import { noteSessionAddress } from 'db/queries/sessions'
 import { findUser } from 'db/queries/users'
+import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { audit, auditAs } from '../audit.ts'
 import type { Env, Server } from '../context.ts'
-import { throttleSignIn, usernameIn } from '../middleware/throttle.ts'
+import { throttle, usernameIn } from '../middleware/throttle.ts'
 import { problem } from '../problems.ts'
 import { body, json } from './definitions.ts'
 import { User } from './me.ts'
@@ -36,41 +38,48 @@ export function auth({ auth, sql }: Server) {
     tags: ['Signing in'],
     summary: 'Sign out',
     description: 'Ends the session and clears its cookie.',
+    security: [],
     responses: { 200: json(z.object({ success: z.boolean() }), 'Signed out', { success: true }) },
   })
-  app.use('/sign-in/*', throttleSignIn(sql))
-  app.use('/sign-in/*', async (c, next) => {
-    const name = await usernameIn(c.req.raw)
-    await next()
-    if (c.res.status !== 200 && c.res.status !== 401) return
-    const user = await findUser(sql, name)
-    if (c.res.ok)
-      await auditAs(sql, c, user && { id: user.id, name: user.username }, 'session.begin', 'user', user?.id ?? '')
-    // a name nobody has is often a password, typed one field too early
-    else await audit(sql, c, 'session.refuse', 'user', user?.id ?? '', { username: user?.username ?? 'unknown' })
+
+  app.use('/*', async (c, next) => {
+    if (c.req.header('authorization') === undefined) return next()
+    return problem(c, 403, { detail: 'A token cannot sign in. Use it as it is, in the header Authorization' })
   })
-  app.on(['GET', 'POST'], '/*', async (c) => {
-    if (c.req.header('authorization') !== undefined) {
-      return problem(c, 403, {
-        detail: 'A token cannot sign in, nor change passwords, sessions or users. Sign in with your name and password',
-      })
+  app.use('/sign-in/*', throttle(sql, { whose: (c) => usernameIn(c.req.raw), wasWrong: (c) => c.res.status === 401 }))
+  app.post('/sign-in/username', async (c) => {
+    const name = await usernameIn(c.req.raw)
+    const answer = await handOver(c)
+    if (answer.status !== 200 && answer.status !== 401) return answer
+    const user = await findUser(sql, name)
+    if (answer.ok && user) {
+      await noteSessionAddress(sql, user.id, c.get('address'))
+      await auditAs(sql, c, { id: user.id, name: user.username }, 'session.begin', 'user', user.id)
+    } else {
+      // a name nobody has is often a password, typed one field too early
+      await audit(sql, c, 'session.refuse', 'user', user?.id ?? '', { username: user?.username ?? 'unknown' })
     }
-    const leaving = c.req.path.endsWith('/sign-out') ? await auth.api.getSession({ headers: c.req.raw.headers }) : null
+    return answer
+  })
+  app.post('/sign-out', async (c) => {
+    const leaving = await auth.api.getSession({ headers: c.req.raw.headers })
+    const answer = await handOver(c)
+    if (leaving) {
+      const { id, username, email } = leaving.user
+      await auditAs(sql, c, { id, name: username ?? email }, 'session.end', 'session', leaving.session.id)
+    }
+    return answer
+  })
+  app.all('/*', (c) => problem(c, 404, { detail: `There is nothing at ${c.req.path}` }))
+
+  /** Its errors are told the way all others are. */
+  async function handOver(c: Context): Promise<Response> {
     const answer = await auth.handler(c.req.raw)
-    if (answer.status < 400) {
-      if (leaving) await auditAs(sql, c, whoIs(leaving.user), 'session.end', 'session', leaving.session.id)
-      return answer
-    }
+    if (answer.status < 400) return answer
     // better-auth hides the cause; this fails with it when it is the database that does not answer
     if (answer.status >= 500) await sql`select 1`
     const told = (await answer.json().catch(() => ({}))) as { message?: string }
-    const detail =
-      told.message ?? (answer.status === 404 ? `There is nothing at ${c.req.path}` : 'The request was refused')
-    return problem(c, answer.status as ContentfulStatusCode, { detail })
-  })
+    return problem(c, answer.status as ContentfulStatusCode, { detail: told.message ?? 'The request was refused' })
+  }
   return app
-}
-
-function whoIs({ id, username, email }: { id: string; username?: string | null | undefined; email: string }) {
-  return { id, name: username ?? email }
 }

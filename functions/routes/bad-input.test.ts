@@ -36,7 +36,8 @@ describe('bad input', () => {
       '/api/tokens',
       '/api/setup',
       '/api/auth/sign-in/username',
-      '/api/auth/change-password',
+      '/api/users',
+      '/api/me/password',
     ]) {
       const answer = await server.ask('admin', 'POST', path, text)
       expect([400, 401, 422], `${path} ${answer.status}`).toContain(answer.status)

@@ -2,23 +2,14 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { hasUsers } from 'db/queries/users'
 import { auditAs } from '../audit.ts'
-import { passwordLength, usernamePattern } from '../config.ts'
 import type { Env, Server } from '../context.ts'
 import { answerInvalid } from '../problems.ts'
 import { createFirstAdmin } from '../setup.ts'
 import { body, json } from './definitions.ts'
 import { User } from './me.ts'
+import { email, password, username } from './people.ts'
 
-const NewAdmin = z
-  .object({
-    username: z.string().regex(usernamePattern, 'must be 3 to 30 letters, digits, dots, dashes or underscores'),
-    email: z.email('must be an e-mail address').max(254),
-    password: z
-      .string()
-      .min(passwordLength.min, `must have at least ${passwordLength.min} characters`)
-      .max(passwordLength.max, `must have at most ${passwordLength.max} characters`),
-  })
-  .openapi('NewAdmin')
+const NewAdmin = z.object({ username, email, password }).openapi('NewAdmin')
 
 export function setup(server: Server) {
   const { sql, auth } = server

@@ -57,12 +57,11 @@ export async function startTestServer(serverUrl: string, settings: Record<string
 
   await signIn('admin')
   for (const person of ['viewer', 'operator'] as const) {
-    await ask('admin', 'POST', '/api/auth/admin/create-user', {
+    await ask('admin', 'POST', '/api/users', {
+      username: person,
       email: `${person}@example.org`,
       password,
-      name: person,
       role: person,
-      data: { username: person },
     })
     await signIn(person)
   }
