@@ -64,7 +64,8 @@ async function isSameFile(a: string, b: string): Promise<boolean> {
   return left.dev === right.dev && left.ino === right.ino
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Flushes a folder's own entries: which names it holds. */
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r')
   try {
     await handle.sync()

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from 'db/domain/errors'
-import type { TaskOutcome } from 'db/domain/task'
+import type { CareOutcome, CareResult, TaskOutcome } from 'db/domain/task'
 import type { StoppedContainer } from './docker/stopped-container.ts'
 import { codeOf, makeFolder, removeDurably, writeDurably } from './durable.ts'
 
@@ -12,7 +12,8 @@ export interface JournalEntry {
   task_id: number
   /** Which agent process wrote it. */
   instance: string
-  stack: { name: string; path: string }
+  /** Null for tasks that are not about a stack. */
+  stack: { name: string; path: string } | null
   was_running: boolean
   /** Containers that may be stopped or paused by us, in the order they were stopped. Empty once all are back. */
   containers: StoppedContainer[]
@@ -21,7 +22,9 @@ export interface JournalEntry {
   partial: string | null
   /** Where `partial` goes. Set, with `outcome`, when it is complete, flushed and verified. */
   final: string | null
-  outcome: TaskOutcome | null
+  outcome: TaskOutcome | CareOutcome | null
+  /** What is about to be done to a backup: it was, once nothing is at `gone` any more. */
+  intent?: { result: CareResult; gone: string } | null
 }
 
 /** As a caller knows it; the journal adds who wrote it. */
@@ -34,6 +37,8 @@ export interface Journal {
   holder(taskId: number): Promise<'us' | 'another' | 'nobody'>
   /** All entries that an earlier process left, oldest task first. */
   left(): Promise<JournalEntry[]>
+  /** Unfinished files that somebody's entry names. */
+  partials(): Promise<string[]>
 }
 
 export async function openJournal(stateDir: string, complain: (text: string) => void): Promise<Journal> {
@@ -60,6 +65,22 @@ export async function openJournal(stateDir: string, complain: (text: string) => 
     }
   }
 
+  async function entries(): Promise<JournalEntry[]> {
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
+    const found: JournalEntry[] = []
+    for (const name of names) {
+      try {
+        const entry = await read(join(folder, name))
+        if (entry) found.push(entry)
+      } catch (error) {
+        complain(
+          `The journal entry ${join(folder, name)} cannot be read; what it names may be down: ${messageOf(error)}`,
+        )
+      }
+    }
+    return found
+  }
+
   return {
     write: (entry) => writeDurably(fileOf(entry.task_id), JSON.stringify({ ...entry, instance })),
     clear: (taskId) => removeDurably(fileOf(taskId)),
@@ -68,19 +89,9 @@ export async function openJournal(stateDir: string, complain: (text: string) => 
       return entry === null ? 'nobody' : entry.instance === instance ? 'us' : 'another'
     },
     async left() {
-      const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
-      const entries: JournalEntry[] = []
-      for (const name of names) {
-        try {
-          const entry = await read(join(folder, name))
-          if (entry && entry.instance !== instance) entries.push(entry)
-        } catch (error) {
-          complain(
-            `The journal entry ${join(folder, name)} cannot be read; what it names may be down: ${messageOf(error)}`,
-          )
-        }
-      }
-      return entries.sort((a, b) => a.task_id - b.task_id)
+      const entriesOfOthers = (await entries()).filter((entry) => entry.instance !== instance)
+      return entriesOfOthers.sort((a, b) => a.task_id - b.task_id)
     },
+    partials: async () => (await entries()).flatMap(({ partial }) => partial ?? []),
   }
 }

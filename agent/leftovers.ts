@@ -1,10 +1,11 @@
 // What must be brought to its end although the process that began it is gone: stopped containers are started, an
 // unfinished file is removed, a complete one gets its name, and the outcome waits for the server.
-import { rm, stat } from 'node:fs/promises'
+import { lstat, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { messageOf } from 'db/domain/errors'
 import type { LogLevel } from 'db/domain/job'
 import { counted } from 'db/domain/size'
-import type { TaskOutcome } from 'db/domain/task'
+import type { CareOutcome, TaskOutcome } from 'db/domain/task'
 import type { LeftBehind } from 'db/queries/agent'
 import type Docker from 'dockerode'
 import { startContainers } from './docker/start-containers.ts'
@@ -53,13 +54,10 @@ export function openLeftovers(journal: Journal, docker: Docker, log: Say): Lefto
       const found = (await journal.left()).map((entry) => {
         const lines: LeftBehind['lines'] = []
         const say: Say = (level, text) => {
-          log(level, `Stack ${entry.stack.name}: ${text}`)
+          log(level, prefixOf(entry) + text)
           lines.push({ seq: afterAllLines + lines.length, at: new Date().toISOString(), level, text })
         }
-        say(
-          'warn',
-          'The agent ended while it worked on this stack; it has been started again and finishes what it left',
-        )
+        say('warn', 'The agent ended during this step; it has been started again and finishes what it left')
         return { entry, lines, say, back: bringBack(docker, entry.containers, say) }
       })
       const leftBehind: LeftBehind[] = []
@@ -86,7 +84,7 @@ export function openLeftovers(journal: Journal, docker: Docker, log: Say): Lefto
     async tryAgain() {
       for (const entry of [...open.values()].filter((entry) => entry.containers.length > 0)) {
         const containers = await bringBack(docker, entry.containers, (level, text) =>
-          log(level, `Stack ${entry.stack.name}: ${text}`),
+          log(level, prefixOf(entry) + text),
         )
         const now = open.get(entry.task_id)
         if (now) await keep({ ...now, containers })
@@ -94,8 +92,12 @@ export function openLeftovers(journal: Journal, docker: Docker, log: Say): Lefto
     },
 
     stacksStillDown: () =>
-      [...open.values()].filter((entry) => entry.containers.length > 0).map((entry) => entry.stack.path),
+      [...open.values()].filter((entry) => entry.containers.length > 0).map((entry) => entry.stack?.path ?? ''),
   }
+}
+
+function prefixOf({ stack }: Pick<JournalEntry, 'stack'>): string {
+  return stack ? `Stack ${stack.name}: ` : ''
 }
 
 /** Resolves with the containers that are still down. */
@@ -116,7 +118,9 @@ async function settleFile(
   entry: JournalEntry,
   stillDown: number,
   say: Say,
-): Promise<{ outcome: TaskOutcome; partial: string | null }> {
+): Promise<{ outcome: TaskOutcome | CareOutcome; partial: string | null }> {
+  if (entry.outcome && 'backups' in entry.outcome)
+    return { outcome: await withIntent(entry.outcome, entry.intent ?? null), partial: null }
   if (entry.outcome && entry.partial === null) return { outcome: entry.outcome, partial: null }
   if (entry.outcome && entry.partial && entry.final) {
     try {
@@ -155,6 +159,13 @@ async function settleFile(
     pull: null,
   }
   return { outcome, partial }
+}
+
+/** What was about to be done when the agent died is told only where the disk shows that it was. */
+async function withIntent(outcome: CareOutcome, intent: JournalEntry['intent'] | null): Promise<CareOutcome> {
+  if (!intent || !(await stat(dirname(intent.gone)).catch(() => null))) return outcome
+  const code = await lstat(intent.gone).then(() => '', codeOf)
+  return code === 'ENOENT' ? { ...outcome, backups: [...outcome.backups, intent.result] } : outcome
 }
 
 async function finishPublishing(partial: string, final: string, outcome: TaskOutcome): Promise<void> {

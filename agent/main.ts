@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import { messageOf, StaleEpoch } from 'db/domain/errors'
 import { askDocker, connectDocker } from './docker/engine.ts'
 import { openJournal } from './journal.ts'
+import { openLedger } from './ledger.ts'
 import { openLeftovers } from './leftovers.ts'
 import { workUntilEnded } from './loop.ts'
 import { registerAgent } from './server.ts'
@@ -48,7 +49,11 @@ try {
     docker,
     journal,
     leftovers,
+    ledger: openLedger(settings.stateDir, settings.archivesDir),
     archivesDir: settings.archivesDir,
+    downloadsDir: settings.downloadsDir,
+    maxDeleteShare: settings.maxDeleteShare,
+    trashMinDays: settings.trashMinDays,
     stateDir: settings.stateDir,
     hostName: server.registration.host_name,
     version,

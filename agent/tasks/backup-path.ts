@@ -23,3 +23,38 @@ export function backupPath(
   const suffix = copy > 1 ? `-${copy}` : ''
   return `${folders.archive}/${folders.stack}/${stamp}_${folders.stack}${suffix}.${extension}`
 }
+
+export interface BackupPath {
+  archive: string
+  stack: string
+  /** `<YYYYMMDD_HHMMSS>_<stack>[-n][.<format>]` */
+  name: string
+}
+
+/** A path we would have made ourselves, taken apart; null for any other. Trusts nobody: `..` and the like are no names. */
+export function parseBackupPath(path: string): BackupPath | null {
+  const [archive, stack, name, ...more] = path.split('/')
+  if (!archive || !stack || !name || more.length > 0) return null
+  if (!isFolderName(archive) || !isFolderName(stack) || !isBackupName(name, stack)) return null
+  return { archive, stack, name }
+}
+
+/** As archiver.folder_name makes them: one safe path component that does not begin with a dot. */
+export function isFolderName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)
+}
+
+export function isBackupName(name: string, stack: string): boolean {
+  const [, rest = ''] = /^\d{8}_\d{6}_(.*)$/s.exec(name) ?? []
+  return rest.startsWith(stack) && /^(-[1-9]\d*)?(\.tar\.zst|\.tar\.gz|\.tar|\.folder)?$/.test(rest.slice(stack.length))
+}
+
+/** The hidden file a backup is written to, or removed under; followed by nothing, so that each can be told from it. */
+export function partialName(name: string, taskId: number): string {
+  return `.${name}.${taskId}.partial`
+}
+
+export function isPartialName(name: string, stack: string): boolean {
+  const [, backup = ''] = /^\.(.+)\.\d+\.partial$/s.exec(name) ?? []
+  return isBackupName(backup, stack)
+}

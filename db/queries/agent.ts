@@ -8,7 +8,7 @@ import type { AgentTask, CareOutcome, TaskLogLine, TaskOutcome, TaskProgress } f
 /** What an agent's journal knows of a task that an earlier instance did not bring to its end. */
 export interface LeftBehind {
   task_id: number
-  outcome: TaskOutcome
+  outcome: TaskOutcome | CareOutcome
   lines: TaskLogLine[]
 }
 
