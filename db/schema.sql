@@ -216,7 +216,9 @@ create table archiver.mails (
   sent_to text[] not null default '{}'::text[],
   refused text[] not null default '{}'::text[],
   response text not null default ''::text,
+  asked_by text,
   sending_until timestamp with time zone,
+  constraint mails_asked_by_key UNIQUE (asked_by),
   constraint mails_download_id_fkey FOREIGN KEY (download_id) REFERENCES archiver.downloads(id) ON DELETE CASCADE,
   constraint mails_job_id_fkey FOREIGN KEY (job_id) REFERENCES archiver.jobs(id) ON DELETE CASCADE,
   constraint mails_kind_check CHECK ((kind = ANY (ARRAY['report'::text, 'error'::text, 'cleanup'::text, 'link'::text, 'corrupt'::text, 'test'::text]))),
@@ -599,6 +601,7 @@ begin
   if agent_host.epoch is not null and agent_host.epoch <> host.epoch then
     perform archiver.refuse('AR410', format('A newer agent of host %s has started (epoch %s, this one has %s)', host.name, host.epoch, agent_host.epoch));
   end if;
+  perform archiver.close_overdue(host);
   return host;
 end
 $function$
@@ -766,6 +769,37 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION archiver.close_overdue(host archiver.hosts)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  silent_since timestamptz := coalesce(host.last_seen_at, host.created_at);
+  late record;
+  why text;
+begin
+  if silent_since > now() - interval '5 minutes' then
+    return;
+  end if;
+  for late in
+    select t.id, t.job_id, t.job_stack_id, j.scheduled_for
+    from archiver.tasks as t
+    join archiver.jobs as j on j.id = t.job_id
+    left join archiver.archives as a on a.id = j.archive_id
+    where t.host_id = host.id and t.state = 'queued' and t.kind = 'archive_stack' and j.triggered_by = 'schedule'
+      -- the same grace as for a tick that comes late (db/domain/schedule.ts)
+      and j.scheduled_for + make_interval(secs => greatest(coalesce(a.catch_up_window, 0), 120)) < now()
+    order by t.id
+  loop
+    why := format('the agent of host %s had been out of contact since %s, and it is too late to catch up on a run that was due at %s',
+      host.name, date_trunc('second', silent_since), late.scheduled_for);
+    perform archiver.write_log(late.job_id, late.job_stack_id, 'error', 'Not archived: ' || why);
+    perform archiver.close_task(late.id, jsonb_build_object('status', 'failed', 'reason', why));
+  end loop;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION archiver.close_task(task_id bigint, outcome jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -854,12 +888,61 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION archiver.end_forgotten_work()
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  one record;
+begin
+  for one in
+    select h.id from archiver.hosts as h
+    where exists (select from archiver.tasks as t where t.host_id = h.id and t.state = 'queued' and t.kind = 'archive_stack')
+    order by h.id
+  loop
+    perform archiver.close_overdue(h) from archiver.hosts as h where h.id = one.id;
+  end loop;
+  -- a host that was removed took its tasks along; a cleanup that has not begun has none yet
+  for one in
+    select j.id from archiver.jobs as j
+    where j.status in ('queued', 'running') and j.created_at < now() - interval '2 minutes'
+      and not (j.job_type = 'cleanup' and j.phase = 0)
+      and not exists (select from archiver.tasks as t where t.job_id = j.id and t.state <> 'finished')
+    order by j.id
+  loop
+    perform archiver.settle_job(one.id);
+  end loop;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION archiver.folder_name(name text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE
 AS $function$
   select coalesce(nullif(left(btrim(regexp_replace(name, '[^A-Za-z0-9._-]+', '_', 'g'), '._-'), 100), ''), 'unnamed')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.idle_archive(archive_id integer)
+ RETURNS archiver.archives
+ LANGUAGE plpgsql
+AS $function$
+declare
+  archive archiver.archives;
+  unfinished bigint;
+begin
+  select * into archive from archiver.archives as a where a.id = idle_archive.archive_id for no key update;
+  if not found then
+    perform archiver.refuse('AR404', format('There is no archive with id %s', idle_archive.archive_id));
+  end if;
+  unfinished := archiver.unfinished_job(archive.id);
+  if unfinished is not null then
+    perform archiver.refuse('AR409', format('Job %s of archive "%s" has not finished yet', unfinished, archive.name));
+  end if;
+  return archive;
+end
 $function$
 ;
 
@@ -1024,7 +1107,9 @@ begin
       verify_error = case one.did when 'verified' then '' when 'corrupt' then coalesce(one.reason, '')
         when 'missing' then 'the file is not there' else b.verify_error end
     where b.id = one.id and b.host_id = task.host_id and b.state <> 'deleted'
-      and not (task.kind = 'clean_up' and one.did = 'deleted' and b.trashed_at is null);
+      -- it was moved to the trash, or back, since that task was made
+      and not (one.did = 'deleted' and (task.kind = 'clean_up') <> (b.trashed_at is not null))
+      and not (one.did = 'missing' and b.trashed_at is not null);
     if found and one.did = 'deleted' then
       update archiver.jobs as j set reclaimed_bytes = j.reclaimed_bytes + coalesce(one.bytes, 0) where j.id = task.job_id;
     end if;
@@ -1112,22 +1197,13 @@ declare
   archive archiver.archives;
   dry_run jsonb := nullif(options -> 'dry_run', 'null'::jsonb);
   security jsonb;
-  unfinished bigint;
   new_job bigint;
   chosen record;
   new_job_stack bigint;
   gone text;
   made_tasks integer := 0;
 begin
-  select * into archive from archiver.archives as a where a.id = start_archive_job.archive_id for update;
-  if not found then
-    perform archiver.refuse('AR404', format('There is no archive with id %s', start_archive_job.archive_id));
-  end if;
-  select j.id into unfinished from archiver.jobs as j
-  where j.archive_id = archive.id and j.status in ('queued', 'running') limit 1;
-  if found then
-    perform archiver.refuse('AR409', format('Job %s of archive "%s" has not finished yet', unfinished, archive.name));
-  end if;
+  archive := archiver.idle_archive(start_archive_job.archive_id);
   select s.value into security from archiver.settings as s where s.section = 'security';
 
   insert into archiver.jobs (job_type, archive_id, archive_name, triggered_by, is_dry_run, scheduled_for, phase, options)
@@ -1141,7 +1217,7 @@ begin
     select s.*, h.name as host_name,
       coalesce((
         select b.size_bytes from archiver.backups as b
-        where b.stack_id = s.id and b.archive_id = archive.id and b.state = 'good'
+        where b.stack_id = s.id and b.archive_id = archive.id and b.state = 'good' and b.trashed_at is null
         order by b.id desc limit 1
       ), 0) as last_size_bytes
     from archiver.stacks as s
@@ -1198,6 +1274,23 @@ begin
   returning id into made;
   perform archiver.announce('jobs', made);
   return made;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.start_retention_job(archive_id integer, triggered_by text, is_dry_run boolean)
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+declare
+  archive archiver.archives := archiver.idle_archive(start_retention_job.archive_id);
+  new_job bigint;
+begin
+  new_job := archiver.start_job('retention', archive.id, archive.name, start_retention_job.triggered_by, start_retention_job.is_dry_run, '{}');
+  perform archiver.write_log(new_job, null, 'info', format('Phase 0: %sretention of archive "%s", triggered by %s',
+    case when is_dry_run then 'dry run of the ' else '' end, archive.name, start_retention_job.triggered_by));
+  perform archiver.settle_job(new_job);
+  return new_job;
 end
 $function$
 ;
@@ -1265,6 +1358,17 @@ begin
   perform graphile_worker.add_job('send_link',
     json_build_object('download_id', tell_of_download.download_id, 'recipients', untold), max_attempts := 12);
 end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.unfinished_job(archive_id integer)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select j.id from archiver.jobs as j
+  where j.archive_id = unfinished_job.archive_id and j.status in ('queued', 'running') and j.job_type in ('archive', 'retention', 'restore')
+  order by j.id limit 1
 $function$
 ;
 

@@ -12,6 +12,7 @@ import { archives } from './routes/archives.ts'
 import { auditLog } from './routes/audit.ts'
 import { auth } from './routes/auth.ts'
 import { backups } from './routes/backups.ts'
+import { cleanup } from './routes/cleanup.ts'
 import { description, docs } from './routes/docs.ts'
 import { events } from './routes/events.ts'
 import { health } from './routes/health.ts'
@@ -65,6 +66,7 @@ export function makeApi(server: Server) {
     .route('/api/jobs', jobs(server))
     .route('/api/jobs', log(server))
     .route('/api/backups', backups(server))
+    .route('/api/cleanup', cleanup(server))
     .route('/api/events', events(server))
   app.all('/api/*', (c) =>
     problem(c, 404, { detail: `There is nothing at ${c.req.method} ${c.req.path}. /api/docs lists what there is` }),

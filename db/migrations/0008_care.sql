@@ -47,7 +47,9 @@ begin
       verify_error = case one.did when 'verified' then '' when 'corrupt' then coalesce(one.reason, '')
         when 'missing' then 'the file is not there' else b.verify_error end
     where b.id = one.id and b.host_id = task.host_id and b.state <> 'deleted'
-      and not (task.kind = 'clean_up' and one.did = 'deleted' and b.trashed_at is null);
+      -- it was moved to the trash, or back, since that task was made
+      and not (one.did = 'deleted' and (task.kind = 'clean_up') <> (b.trashed_at is not null))
+      and not (one.did = 'missing' and b.trashed_at is not null);
     if found and one.did = 'deleted' then
       update archiver.jobs as j set reclaimed_bytes = j.reclaimed_bytes + coalesce(one.bytes, 0) where j.id = task.job_id;
     end if;

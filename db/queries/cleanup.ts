@@ -3,9 +3,11 @@ import type { Query, Sql } from '../connect.ts'
 import type { CleanupTask } from '../domain/cleanup.ts'
 import { hostCleanupTasks } from '../domain/cleanup.ts'
 import { Conflict } from '../domain/errors.ts'
-import type { JobTrigger } from '../domain/job.ts'
+import type { JobStatus, JobTrigger } from '../domain/job.ts'
 import type { CleanUpPayload, Finding, KnownBackup } from '../domain/task.ts'
 import { closeUnreachableCare, writeLogLine } from './care.ts'
+import { readSettings } from './settings.ts'
+import { takeTurn } from './timers.ts'
 
 export interface CleanupRun {
   triggered_by: JobTrigger
@@ -15,41 +17,92 @@ export interface CleanupRun {
   scheduled_for?: Date
 }
 
+/** What the page of the cleanup shows beside its settings. */
+export interface CleanupState {
+  /** Null while it is switched off. */
+  next_run_at: Date | null
+  last_job: { id: number; status: JobStatus; is_dry_run: boolean; created_at: string; end_time: string | null } | null
+  /** The last five. */
+  missed_runs: { scheduled_for: string; reason: string }[]
+}
+
+export async function cleanupState(sql: Query): Promise<CleanupState> {
+  const { enabled } = await readSettings(sql, 'cleanup')
+  const [state] = await sql<[CleanupState]>`
+    select
+      case when ${enabled}::boolean then (select next_run_at from archiver.timers where name = 'cleanup') end as next_run_at,
+      (select jsonb_build_object('id', j.id, 'status', j.status, 'is_dry_run', j.is_dry_run, 'created_at', j.created_at, 'end_time', j.end_time)
+        from archiver.jobs as j where j.job_type = 'cleanup' and j.options ? 'tasks' order by j.id desc limit 1) as last_job,
+      (select coalesce(jsonb_agg(jsonb_build_object('scheduled_for', m.scheduled_for, 'reason', m.reason) order by m.scheduled_for desc), '[]')
+        from (select * from archiver.missed_runs where archive_id is null order by scheduled_for desc limit 5) as m) as missed_runs`
+  return state
+}
+
 /** Resolves with the job's id; the worker does the rest (functions/tasks/run_cleanup). Throws Conflict while one runs. */
 export async function startCleanup(sql: Sql, run: CleanupRun): Promise<number> {
   return sql.begin(async (sql) => {
-    await sql`select pg_advisory_xact_lock(hashtext('archiver cleanup'))`
-    const [unfinished] = await sql<{ id: number }[]>`
-      select id from archiver.jobs
-      where job_type = 'cleanup' and options ? 'tasks' and status in ('queued', 'running') limit 1`
-    if (unfinished) throw new Conflict(`Cleanup job ${unfinished.id} has not finished yet`)
-    const [job] = await sql<[{ id: number }]>`
+    const unfinished = await unfinishedCleanup(sql)
+    if (unfinished !== null) throw new Conflict(`Cleanup job ${unfinished} has not finished yet`)
+    return makeCleanup(sql, run)
+  })
+}
+
+/**
+ * Starts the cleanup when its hour has come, whatever became of others: one that still runs makes this one be skipped,
+ * and said. Waits while schedules are paused. Call it each minute.
+ */
+export async function startDueCleanup(sql: Sql, now: Date, timeZone: string): Promise<void> {
+  const { enabled, cron, time_zone, dry_run, tasks } = await readSettings(sql, 'cleanup')
+  if (!enabled || (await readSettings(sql, 'general')).maintenance_mode) return
+  await sql.begin(async (sql) => {
+    const due = await takeTurn(sql, 'cleanup', cron, time_zone || timeZone, now)
+    if (!due) return
+    const unfinished = await unfinishedCleanup(sql)
+    if (unfinished === null) await makeCleanup(sql, { triggered_by: 'schedule', dry_run, tasks, scheduled_for: due })
+    else
+      await sql`
+        insert into archiver.missed_runs (archive_id, scheduled_for, reason)
+        values (null, ${due}, ${`cleanup job ${unfinished} had not finished yet`})`
+  })
+}
+
+/** Its id, or null. Until the end of the transaction nobody else begins one. */
+async function unfinishedCleanup(sql: Query): Promise<number | null> {
+  await sql`select pg_advisory_xact_lock(hashtext('archiver cleanup'))`
+  const [job] = await sql<{ id: number }[]>`
+    select id from archiver.jobs
+    where job_type = 'cleanup' and options ? 'tasks' and status in ('queued', 'running') limit 1`
+  return job?.id ?? null
+}
+
+async function makeCleanup(sql: Query, run: CleanupRun): Promise<number> {
+  const [job] = await sql<[{ id: number }]>`
       select archiver.start_job('cleanup', null, '', ${run.triggered_by}, ${run.dry_run},
         ${JSON.stringify({ tasks: run.tasks })}::text::jsonb) as id`
-    if (run.scheduled_for) await sql`update archiver.jobs set scheduled_for = ${run.scheduled_for} where id = ${job.id}`
-    const what = run.tasks.map((task) => task.replaceAll('_', ' ')).join(', ')
-    await writeLogLine(
-      sql,
-      job.id,
-      'info',
-      `Phase 0: ${run.dry_run ? 'dry run of the ' : ''}cleanup, triggered by ${run.triggered_by}: ${what}`,
-    )
-    await sql`
+  if (run.scheduled_for) await sql`update archiver.jobs set scheduled_for = ${run.scheduled_for} where id = ${job.id}`
+  const what = run.tasks.map((task) => task.replaceAll('_', ' ')).join(', ')
+  await writeLogLine(
+    sql,
+    job.id,
+    'info',
+    `Phase 0: ${run.dry_run ? 'dry run of the ' : ''}cleanup, triggered by ${run.triggered_by}: ${what}`,
+  )
+  await sql`
       select graphile_worker.add_job('run_cleanup', json_build_object('job_id', ${job.id}::bigint),
         job_key := 'run_cleanup:' || ${job.id}::bigint, max_attempts := 25)`
-    return job.id
-  })
+  return job.id
 }
 
 export interface OpenCleanup {
   is_dry_run: boolean
   tasks: CleanupTask[]
+  is_cancelled: boolean
 }
 
 /** What is still to be begun of a cleanup; null once its hosts were asked, or it has ended. */
 export async function openCleanup(sql: Query, jobId: number): Promise<OpenCleanup | null> {
   const [job] = await sql<OpenCleanup[]>`
-    select is_dry_run, options -> 'tasks' as tasks from archiver.jobs
+    select is_dry_run, options -> 'tasks' as tasks, cancel_requested_at is not null as is_cancelled from archiver.jobs
     where id = ${jobId} and status in ('queued', 'running') and phase = 0`
   return job ?? null
 }
@@ -89,6 +142,15 @@ export async function askHostsToCleanUp(
     await sql`select archiver.settle_job(${jobId})`
     await sql`select archiver.announce('jobs', ${jobId})`
   })
+}
+
+/** Links that have expired; resolves with how many there were. */
+export async function forgetExpiredDownloads(sql: Query, isDryRun: boolean): Promise<number> {
+  const [row] = isDryRun
+    ? await sql<[{ count: number }]>`select count(*) from archiver.downloads where expires_at < now()`
+    : await sql<[{ count: number }]>`
+        with gone as (delete from archiver.downloads where expires_at < now() returning id) select count(*) from gone`
+  return row.count
 }
 
 /** What the control plane knows of a host's archives folder. */

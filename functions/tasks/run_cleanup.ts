@@ -1,0 +1,28 @@
+// A cleanup: what is old in the database goes first, then every host is asked to tidy up its archives folder.
+import type { Sql } from 'db/connect'
+import { counted } from 'db/domain/size'
+import type { Finding } from 'db/domain/task'
+import { askHostsToCleanUp, forgetExpiredDownloads, openCleanup } from 'db/queries/cleanup'
+import { readSettings } from 'db/queries/settings'
+import * as z from 'zod'
+
+const Payload = z.object({ job_id: z.number() })
+
+/** Running it again does what is left. */
+export async function run_cleanup(sql: Sql, payload: unknown): Promise<void> {
+  const { job_id } = Payload.parse(payload)
+  const cleanup = await openCleanup(sql, job_id)
+  if (!cleanup) return
+  const { trash_days } = await readSettings(sql, 'cleanup')
+  const findings: Finding[] = []
+  if (cleanup.tasks.includes('expired_downloads') && !cleanup.is_cancelled) {
+    const links = await forgetExpiredDownloads(sql, cleanup.is_dry_run)
+    if (links > 0)
+      findings.push(finding('expired_downloads', cleanup.is_dry_run, `${counted(links, 'link')} that had expired`))
+  }
+  await askHostsToCleanUp(sql, job_id, findings, trash_days)
+}
+
+function finding(task: Finding['task'], isDryRun: boolean, text: string): Finding {
+  return { task, path: '', did: isDryRun ? 'reported' : 'removed', bytes: 0, text }
+}
