@@ -91,6 +91,8 @@ export async function startAgent(options: AgentOptions): Promise<TestProcess> {
     ARCHIVES_DIR: options.archivesDir ?? `${options.dataDir}/archives`,
     STACKS_DIRS: options.stacksDirs.join(','),
     DOCKER_CONFIG: dockerConfig,
+    // a test has no day to wait for the trash
+    TRASH_MIN_DAYS: '0',
     TZ: 'UTC',
     ...(options.dockerHost === undefined ? {} : { DOCKER_HOST: options.dockerHost }),
     ...options.env,
