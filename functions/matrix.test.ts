@@ -64,6 +64,8 @@ const mayAsk: Record<string, Actor[] | typeof open> = {
   'POST /api/backups/{id}/acknowledge': operators,
   'DELETE /api/backups/{id}': admins,
   'POST /api/backups/{id}/undelete': admins,
+  'GET /api/cleanup': everybody,
+  'POST /api/cleanup/run': admins,
 }
 
 let server: TestServer
