@@ -77,8 +77,10 @@ export default ts.config(
   },
   {
     files: ['functions/**/*.ts'],
+    ignores: ['functions/mail/**'],
     rules: forbid(noAgent, noWeb, noInfra, noDockerode, noEngine, noMailer),
   },
+  { files: ['functions/mail/**/*.ts'], rules: forbid(noAgent, noWeb, noInfra, noDockerode, noEngine) },
   {
     files: ['agent/**/*.ts'],
     ignores: ['agent/docker/**', 'agent/archive/**'],

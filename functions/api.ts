@@ -21,6 +21,7 @@ import { jobs } from './routes/jobs.ts'
 import { log } from './routes/log.ts'
 import { me } from './routes/me.ts'
 import { profile } from './routes/profile.ts'
+import { settings } from './routes/settings.ts'
 import { setup } from './routes/setup.ts'
 import { stacks } from './routes/stacks.ts'
 import { tokens } from './routes/tokens.ts'
@@ -68,6 +69,7 @@ export function makeApi(server: Server) {
     .route('/api/backups', backups(server))
     .route('/api/cleanup', cleanup(server))
     .route('/api/events', events(server))
+    .route('/api/settings', settings(server))
   app.all('/api/*', (c) =>
     problem(c, 404, { detail: `There is nothing at ${c.req.method} ${c.req.path}. /api/docs lists what there is` }),
   )

@@ -7,7 +7,7 @@ import type { Live } from './live.ts'
 import type { Role } from 'db/domain/role'
 
 export interface Server {
-  config: Pick<Config, 'baseUrl' | 'timeZone' | 'apiToken' | 'trustedProxies'>
+  config: Pick<Config, 'baseUrl' | 'timeZone' | 'apiToken' | 'trustedProxies' | 'secretKey' | 'port'>
   version: string
   sql: Sql
   auth: Auth

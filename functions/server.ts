@@ -16,7 +16,7 @@ import manifest from './package.json' with { type: 'json' }
 import { isUnreachableDatabase } from './problems.ts'
 import { setUpUnattended } from './setup.ts'
 import { makeWeb } from './web.ts'
-import { startWorker } from './worker.ts'
+import { startMailWorker, startWorker } from './worker.ts'
 
 const pages = fileURLToPath(new URL('../web/build', import.meta.url))
 
@@ -43,10 +43,12 @@ export async function startServer(config: Config, log: Logger, givenUp: AbortSig
   const auth = makeAuth(config, authPool, log)
   await setUpUnattended({ sql, auth, config }, config)
 
-  const workerPool = pool(config.databaseUrl, 'archiver worker', 6, log)
+  const workerPool = pool(config.databaseUrl, 'archiver worker', 8, log)
   later(() => workerPool.end())
-  const worker = await keepWorking(() => startWorker(workerPool, sql, log), log)
+  const worker = await keepWorking(() => startWorker(workerPool, sql, log, config.timeZone), log)
   later(worker.stop)
+  const mailWorker = await keepWorking(() => startMailWorker(workerPool, sql, log, config), log)
+  later(mailWorker.stop)
   const live = makeLive(config.databaseUrl, log)
   later(live.close)
 
@@ -59,7 +61,10 @@ export async function startServer(config: Config, log: Logger, givenUp: AbortSig
     live,
     log,
     stopping: stopping.signal,
-    ailments: worker.ailments,
+    ailments: () => [
+      ...(worker.runs() ? [] : ['The worker that closes finished jobs is not running']),
+      ...(mailWorker.runs() ? [] : ['The worker that sends mail is not running']),
+    ],
   })
   app.route('/', makeWeb(pages))
   const server = createAdaptorServer({ fetch: app.fetch })
@@ -138,7 +143,7 @@ async function keepWorking(start: () => ReturnType<typeof startWorker>, log: Log
     }
   })()
   return {
-    ailments: () => (runner ? [] : ['The worker that closes finished jobs is not running']),
+    runs: () => runner !== undefined,
     stop: async () => {
       stopping.abort()
       await runner?.stop().catch(() => {})

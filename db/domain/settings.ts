@@ -18,6 +18,8 @@ export interface Settings {
     /** Encrypted with a key made from SECRET_KEY; never answered. */
     smtp_password_encrypted: string
     smtp_security: (typeof smtpSecurities)[number]
+    /** false: any certificate will do, as of a mail server of one's own that signed it itself. */
+    smtp_verify_certificate: boolean
     from: string
     /** In square brackets before each subject; empty for none. */
     subject_tag: string
@@ -29,6 +31,8 @@ export interface Settings {
     attach_log_on_failure_only: boolean
     /** Besides the users' own addresses. */
     default_recipients: string[]
+    /** For links in mails where BASE_URL is not set: the address by which a person reached us when setting this. */
+    reached_at: string
   }
   security: {
     always_pull: boolean
@@ -55,6 +59,7 @@ export const defaultSettings: Settings = {
     smtp_user: '',
     smtp_password_encrypted: '',
     smtp_security: 'starttls',
+    smtp_verify_certificate: true,
     from: '',
     subject_tag: 'Docker Archiver',
     on_success: true,
@@ -64,6 +69,7 @@ export const defaultSettings: Settings = {
     attach_log: false,
     attach_log_on_failure_only: false,
     default_recipients: [],
+    reached_at: '',
   },
   security: { always_pull: false, pull_inactivity_timeout: 300, output_permissions: false },
   cleanup: {

@@ -6,6 +6,8 @@ alter table archiver.mails
   add column refused text[] not null default '{}',
   -- what the mail server answered last when it took one
   add column response text not null default '',
+  -- the piece of work that asked for it, which may be run again; each makes one mail
+  add column asked_by text unique,
   -- a server is at it until then at the latest; past it that server has died
   add column sending_until timestamptz;
 create index on archiver.mails (created_at desc);

@@ -4,9 +4,10 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { isFinished, logLevels } from 'db/domain/job'
 import type { TypedResponse } from 'hono'
 import { getJob } from 'db/queries/jobs'
-import { listLogLines, readLog, type LogLine } from 'db/queries/logs'
+import { listLogLines, readLog } from 'db/queries/logs'
 import type { Env, Server } from '../context.ts'
 import { followJob } from '../follow-job.ts'
+import { logText } from '../log-text.ts'
 import { answerInvalid } from '../problems.ts'
 import { eventStream } from '../stream.ts'
 import { json, largeId, limit, pathId, text, time } from './definitions.ts'
@@ -69,7 +70,7 @@ export function log({ sql, live, log, stopping }: Server) {
         await getJob(sql, id)
         const name =
           stack === undefined ? `job-${id}.log` : `job-${id}-${stack.replaceAll(/[^A-Za-z0-9._-]+/g, '_')}.log`
-        const file = c.body(NodeStream.from(asText(readLog(sql, id, stack))) as ReadableStream, 200, {
+        const file = c.body(NodeStream.from(logText(readLog(sql, id, stack))) as ReadableStream, 200, {
           'Content-Type': 'text/plain; charset=utf-8',
           'Content-Disposition': `attachment; filename="${name}"`,
         })
@@ -133,13 +134,4 @@ export function log({ sql, live, log, stopping }: Server) {
         return eventStream(c, stopping, (out) => followJob({ sql, live, log }, job.id, after, out))
       },
     )
-}
-
-async function* asText(batches: AsyncIterable<LogLine[]>): AsyncGenerator<Uint8Array> {
-  const encoder = new TextEncoder()
-  for await (const lines of batches) yield encoder.encode(lines.map(lineText).join(''))
-}
-
-function lineText({ at, level, text, stack_name }: LogLine): string {
-  return `${at.toISOString()} ${level.padEnd(5)} ${stack_name === null ? '' : `${stack_name}: `}${text}\n`
 }
