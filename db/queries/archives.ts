@@ -2,7 +2,8 @@ import postgres from 'postgres'
 import type { Query, Sql } from '../connect.ts'
 import type { ArchiveFormat, ArchiveMode } from '../domain/archive.ts'
 import { Conflict, Invalid, NotFound } from '../domain/errors.ts'
-import type { JobStatus } from '../domain/job.ts'
+import type { JobStatus, JobTrigger } from '../domain/job.ts'
+import { trashBackupsOf } from './backups.ts'
 
 export interface ArchiveSettings {
   name: string
@@ -81,17 +82,27 @@ export async function updateArchive(sql: Sql, id: number, changes: Partial<Archi
   return getArchive(sql, id)
 }
 
-/** Removes the configuration; its jobs and backups stay. Throws NotFound, and Conflict while a job of it runs. */
-export async function deleteArchive(sql: Sql, id: number): Promise<void> {
-  await sql.begin(async (sql) => {
+/**
+ * Removes the configuration; its jobs stay, and its backups stay or go to the trash. Resolves with the id of the job
+ * that moves them, or null. Throws NotFound, and Conflict while a job of it runs.
+ */
+export async function deleteArchive(
+  sql: Sql,
+  id: number,
+  backups: 'keep' | 'trash',
+  trigger: JobTrigger,
+): Promise<number | null> {
+  return sql.begin(async (sql) => {
     // the same lock submit_job takes: no job begins while this is under way
     const [archive] = await sql<{ name: string }[]>`select name from archiver.archives where id = ${id} for update`
     if (!archive) throw new NotFound(`There is no archive with id ${id}`)
     const [job] = await sql<{ id: number }[]>`
       select id from archiver.jobs where archive_id = ${id} and status in ('queued', 'running') limit 1`
     if (job) throw new Conflict(`Job ${job.id} of archive "${archive.name}" has not finished yet`)
+    const jobId = backups === 'trash' ? await trashBackupsOf(sql, id, archive.name, trigger) : null
     await sql`delete from archiver.archives where id = ${id}`
     await sql`select archiver.announce('archives', ${id})`
+    return jobId
   })
 }
 

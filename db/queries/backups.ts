@@ -146,6 +146,28 @@ export async function undeleteBackup(sql: Sql, id: number, trigger: JobTrigger):
   })
 }
 
+/**
+ * All of an archive that is about to be deleted, but for pinned ones. What this job cannot move, because its host is
+ * away, the next cleanup does. Resolves with the job's id; null when there is nothing to move.
+ */
+export async function trashBackupsOf(
+  sql: Query,
+  archiveId: number,
+  archiveName: string,
+  trigger: JobTrigger,
+): Promise<number | null> {
+  const backups = await sql<HeldBackup[]>`
+    update archiver.backups set orphaned_at = case when not pinned then now() end
+    where archive_id = ${archiveId} and state <> 'deleted' and trashed_at is null
+    returning ${heldColumns(sql)}`
+  const pinned = backups.filter((backup) => backup.pinned)
+  const moving = backups.filter((backup) => !backup.pinned).sort((a, b) => a.id - b.id)
+  if (moving.length === 0) return null
+  const jobId = await startCare(sql, 'cleanup', 'trash_backups', trigger, archiveName, moving, 'moving into the trash')
+  for (const { path } of pinned) await writeLogLine(sql, jobId, 'info', `Stays, because it is pinned: ${path}`)
+  return jobId
+}
+
 export type HeldBackup = KnownBackup & {
   host_id: number
   archive_name: string
@@ -155,10 +177,13 @@ export type HeldBackup = KnownBackup & {
   trash_path: string | null
 }
 
+export function heldColumns(sql: Query) {
+  return sql`id, path, format, size_bytes, sha256, host_id, archive_name, stack_name, state, pinned, trash_path`
+}
+
 async function lockBackup(sql: Query, id: number): Promise<HeldBackup> {
   const [backup] = await sql<HeldBackup[]>`
-    select id, path, format, size_bytes, sha256, host_id, archive_name, stack_name, state, pinned, trash_path
-    from archiver.backups where id = ${id} for update`
+    select ${heldColumns(sql)} from archiver.backups where id = ${id} for update`
   if (!backup) throw new NotFound(`There is no backup with id ${id}`)
   return backup
 }

@@ -1,7 +1,7 @@
 // The rolling verify: each day some backups of each host are read back.
 import type { Query, Sql } from '../connect.ts'
 import { chooseToVerify, verifySchedule, type VerifiedBackup } from '../domain/verify.ts'
-import { startCare, type HeldBackup } from './backups.ts'
+import { heldColumns, startCare, type HeldBackup } from './backups.ts'
 import { readSettings } from './settings.ts'
 import { takeTurn } from './timers.ts'
 
@@ -37,6 +37,5 @@ async function chosenOf(sql: Query, hostId: number, now: Date): Promise<HeldBack
     where host_id = ${hostId} and state <> 'deleted' and trashed_at is null`
   const ids = chooseToVerify(live, now)
   return sql<HeldBackup[]>`
-    select id, path, format, size_bytes, sha256, host_id, archive_name, stack_name, state, pinned, trash_path
-    from archiver.backups where id = any (${ids}::bigint[]) order by verified_at, id`
+    select ${heldColumns(sql)} from archiver.backups where id = any (${ids}::bigint[]) order by verified_at, id`
 }

@@ -107,10 +107,21 @@ export function archives({ sql, config }: Server) {
     tags,
     summary: 'Delete an archive',
     description:
-      'Deletes the configuration. Its jobs and backups stay. Needs the role of an admin. 409 while a job of it runs.',
+      'Deletes the configuration. Its jobs stay. Its backups stay, too, unless `backups=trash` asks for a job that moves them into the trash, from where they can be taken back; pinned ones stay in any case. Needs the role of an admin. 409 while a job of it runs.',
     middleware: atLeast('admin'),
-    request: { params },
-    responses: { 204: { description: 'Deleted' } },
+    request: {
+      params,
+      query: z.object({
+        backups: z
+          .enum(['keep', 'trash'], 'must be keep or trash')
+          .default('keep')
+          .openapi({ description: 'Whether its backups stay', example: 'keep' }),
+      }),
+    },
+    responses: {
+      202: json(z.object({ job_id: z.number().int() }), 'Deleted; this job moves its backups', { job_id: 124 }),
+      204: { description: 'Deleted' },
+    },
   } as const
   const createDefinition = createRoute({ ...creates, path: '/' })
   const changeDefinition = createRoute({ ...changes, method: 'patch', path: '/{id}' })
@@ -130,9 +141,10 @@ export function archives({ sql, config }: Server) {
   const remove: RouteHandler<typeof deleteDefinition, Env> = async (c) => {
     const { id } = c.req.valid('param')
     const { name } = await getArchive(sql, id)
-    await deleteArchive(sql, id)
-    await audit(sql, c, 'archive.delete', 'archive', id, { name })
-    return c.body(null, 204)
+    const { backups } = c.req.valid('query')
+    const job_id = await deleteArchive(sql, id, backups, c.get('byToken') ? 'api' : 'manual')
+    await audit(sql, c, 'archive.delete', 'archive', id, { name, backups })
+    return job_id === null ? c.body(null, 204) : c.json({ job_id }, 202)
   }
 
   return (
