@@ -20,6 +20,7 @@ import { hosts } from './routes/hosts.ts'
 import { jobs } from './routes/jobs.ts'
 import { log } from './routes/log.ts'
 import { me } from './routes/me.ts'
+import { metrics } from './routes/metrics.ts'
 import { profile } from './routes/profile.ts'
 import { settings } from './routes/settings.ts'
 import { setup } from './routes/setup.ts'
@@ -38,6 +39,7 @@ export function makeApi(server: Server) {
   app.use(noteAddress(server.config.trustedProxies))
   app.use('/api/*', secureHeaders)
   app.use('/health', secureHeaders)
+  app.use('/metrics', secureHeaders)
   app.use(
     '/api/*',
     bodyLimit({
@@ -55,6 +57,7 @@ export function makeApi(server: Server) {
     .get('/api/openapi.json', (c) => c.json((document ??= describe(app, server.version))))
 
   app.use('/api/*', signedIn(server))
+  app.use('/metrics', signedIn(server))
   const api = open
     .route('/api/me', me(server))
     .route('/api/me', profile(server))
@@ -69,6 +72,7 @@ export function makeApi(server: Server) {
     .route('/api/backups', backups(server))
     .route('/api/cleanup', cleanup(server))
     .route('/api/events', events(server))
+    .route('/metrics', metrics(server))
     .route('/api/settings', settings(server))
   app.all('/api/*', (c) =>
     problem(c, 404, { detail: `There is nothing at ${c.req.method} ${c.req.path}. /api/docs lists what there is` }),

@@ -57,6 +57,7 @@ const mayAsk: Record<string, Actor[] | typeof open> = {
   'GET /api/jobs/{id}/log/tail': everybody,
   'GET /api/jobs/{id}/events': everybody,
   'GET /api/events': everybody,
+  'GET /metrics': everybody,
   'GET /api/backups': everybody,
   'GET /api/backups/{id}': everybody,
   'POST /api/backups/{id}/pin': operators,
