@@ -20,6 +20,7 @@ export interface Stack {
   /** Since when its compose file has not been seen; null while it is there. */
   gone_at: Date | null
   archives: { id: number; name: string }[]
+  /** The newest good one that is there. */
   last_backup: { id: number; created_at: string; size_bytes: number; state: BackupState } | null
 }
 
@@ -39,10 +40,11 @@ export async function listStacks(sql: Sql, filter: { host_id?: number | undefine
     left join lateral (
       select jsonb_build_object('id', b.id, 'created_at', b.created_at, 'size_bytes', b.size_bytes, 'state', b.state) as backup
       from archiver.backups as b
-      where b.stack_id = s.id and b.state <> 'deleted'
+      where b.stack_id = s.id and b.state = 'good' and b.trashed_at is null
       order by b.id desc limit 1
     ) as newest on true
     where (${filter.host_id ?? null}::integer is null or s.host_id = ${filter.host_id ?? null})
-      and (s.gone_at is null or chosen.archives <> '[]' or newest.backup is not null)
+      and (s.gone_at is null or chosen.archives <> '[]' or exists (
+        select from archiver.backups as b where b.stack_id = s.id and b.state <> 'deleted'))
     order by h.name, s.name, s.id`
 }
