@@ -1,4 +1,4 @@
-import { link, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -20,6 +20,18 @@ test('another file of that name is never replaced', async () => {
   await expect(publish(join(root, 'a.partial'), join(root, 'a'))).rejects.toMatchObject({ code: 'EEXIST' })
   expect(await readFile(join(root, 'a'), 'utf8')).toBe('old')
   expect(await readFile(join(root, 'a.partial'), 'utf8')).toBe('new')
+})
+
+test('a folder gets its final name, and never replaces another, not even an empty one', async () => {
+  await mkdir(join(root, 'a.partial'))
+  await writeFile(join(root, 'a.partial/file'), 'whole')
+  await mkdir(join(root, 'a'))
+  await expect(publish(join(root, 'a.partial'), join(root, 'a'))).rejects.toMatchObject({ code: 'EEXIST' })
+  await publish(join(root, 'a.partial'), join(root, 'b'))
+  expect(await readdir(root)).toEqual(['a', 'b'])
+  expect(await readFile(join(root, 'b/file'), 'utf8')).toBe('whole')
+  // as after a crash that came behind the rename
+  await expect(publish(join(root, 'a.partial'), join(root, 'b'))).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
 test('publishing again after a crash between link and unlink ends well', async () => {

@@ -35,10 +35,14 @@ export async function makeFolder(folder: string): Promise<void> {
 }
 
 /**
- * Gives a complete, flushed file its final name without ever replacing another file.
+ * Gives a complete, flushed file or folder its final name without ever replacing another one.
  * Throws with code EEXIST when the name is taken by something else.
  */
 export async function publish(partial: string, final: string): Promise<void> {
+  if ((await lstat(partial)).isDirectory()) {
+    await renameWithoutReplacing(partial, final)
+    return syncFolder(dirname(final))
+  }
   try {
     await link(partial, final)
   } catch (error) {
@@ -53,7 +57,7 @@ export async function publish(partial: string, final: string): Promise<void> {
   await removeDurably(partial).catch(() => {})
 }
 
-/** For file systems without hard links (FAT, some network ones). */
+/** For folders, and for file systems without hard links (FAT, some network ones). */
 async function renameWithoutReplacing(partial: string, final: string): Promise<void> {
   if (await lstat(final).catch(() => null)) throw Object.assign(new Error(`${final} exists`), { code: 'EEXIST' })
   await rename(partial, final)

@@ -9,6 +9,7 @@ import {
   type EngineEvent,
   type EngineReply,
   type EngineRequest,
+  type PackFolderRequest,
   type PackRequest,
   type PackResult,
   type VerifyRequest,
@@ -21,6 +22,7 @@ export interface Engine extends AsyncDisposable {
   readonly pid: number | undefined
   /** One request at a time. Rejects with an EngineError, or with the signal's reason once it has aborted. */
   pack(request: Omit<PackRequest, 'op'>, onEvent: OnEvent): Promise<PackResult>
+  packFolder(request: Omit<PackFolderRequest, 'op'>, onEvent: OnEvent): Promise<PackResult>
   verify(request: Omit<VerifyRequest, 'op'>, onEvent: OnEvent): Promise<VerifyResult>
   /** Ends the process by SIGKILL, which a stopped process obeys too. */
   kill(): void
@@ -102,6 +104,7 @@ export function startEngine({ signal }: { signal?: AbortSignal } = {}): Engine {
       return child.pid
     },
     pack: (request, onEvent) => ask<PackResult>({ op: 'pack', ...request }, onEvent),
+    packFolder: (request, onEvent) => ask<PackResult>({ op: 'packFolder', ...request }, onEvent),
     verify: (request, onEvent) => ask<VerifyResult>({ op: 'verify', ...request }, onEvent),
     kill() {
       end(new EngineError('ENDED', endedText(null, 'SIGKILL', '')))

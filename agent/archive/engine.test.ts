@@ -12,7 +12,7 @@ const GiB = 2 ** 30
 
 function request(at: { path: string; source: string }, out = emptyFile(join(at.path, 'out'))): PackRequest {
   const sources = [{ path: at.source, prefix: 'stack', optional: false }]
-  return { op: 'pack', out, format: 'tar.zst', level: 3, sources, exclude: [], append: [] }
+  return { op: 'pack', out, format: 'tar.zst', level: 3, sources, exclude: [], patterns: [], append: [] }
 }
 
 /** Enough to be at work for a good while, at no cost of disk. */

@@ -1,8 +1,16 @@
 // The archive process: reads requests from stdin, one JSON object a line, and answers on stdout. It works with blocking
 // calls and may hang with a disk; whoever started it can do without it. It ends with its stdin, so never outlives that.
 import { createInterface } from 'node:readline'
-import { pack } from './pack.ts'
-import { EngineError, type EngineEvent, type EngineReply, type EngineRequest, type PackResult } from './protocol.ts'
+import { pack, packFolder } from './pack.ts'
+import {
+  EngineError,
+  type EngineEvent,
+  type EngineReply,
+  type EngineRequest,
+  type PackFolderRequest,
+  type PackRequest,
+  type PackResult,
+} from './protocol.ts'
 import { Pulse } from './pulse.ts'
 import { Remarks } from './remarks.ts'
 import { verify } from './verify.ts'
@@ -16,7 +24,7 @@ async function answer(request: EngineRequest): Promise<EngineReply> {
       return { type: 'done', result: await verify(request, packed.get(request.file), pulse) }
     }
     packed.delete(request.out)
-    const result = await pack(request, new Remarks(send), pulse, new Date())
+    const result = await make(request, new Remarks(send), pulse)
     packed.set(request.out, result)
     return { type: 'done', result }
   } catch (error) {
@@ -27,6 +35,11 @@ async function answer(request: EngineRequest): Promise<EngineReply> {
       message: error instanceof Error ? (error.stack ?? error.message) : String(error),
     }
   }
+}
+
+function make(request: PackRequest | PackFolderRequest, remarks: Remarks, pulse: Pulse): Promise<PackResult> {
+  if (request.op === 'pack') return pack(request, remarks, pulse, new Date())
+  return packFolder(request, remarks, pulse, new Date())
 }
 
 function send(event: EngineEvent | EngineReply): void {

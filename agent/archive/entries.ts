@@ -1,31 +1,31 @@
-// Writes what the walk found as tar entries, one at a time.
+// Hands what the walk found to the writer of a backup, one entry at a time, and tells what became of each.
 import { closeSync, constants, fstatSync, openSync, readlinkSync, type BigIntStats } from 'node:fs'
-import { encodeHead, paddedSize, typeflags, type EntryHead } from './header.ts'
+import type { BackupWriter, Metadata, SpecialKind } from './backup-writer.ts'
 import { EngineError, type PackResult } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
 import type { Remarks } from './remarks.ts'
 import type { Found } from './walk.ts'
 import { reasonOf } from './words.ts'
-import type { ZstdFile } from './zstd-file.ts'
 
-export class EntryWriter {
+export class Entries {
   readonly counts = { files: 0, directories: 0, others: 0, bytes_read: 0 } satisfies Partial<PackResult>
   written = 0
   /** First name of each file with further names still to come. */
   readonly #names = new Map<string, { name: string; more: number }>()
-  readonly #out: ZstdFile
+  readonly #writer: BackupWriter
   readonly #remarks: Remarks
   readonly #pulse: Pulse
 
-  constructor(out: ZstdFile, remarks: Remarks, pulse: Pulse) {
-    this.#out = out
+  constructor(writer: BackupWriter, remarks: Remarks, pulse: Pulse) {
+    this.#writer = writer
     this.#remarks = remarks
     this.#pulse = pulse
   }
 
   async add({ name, path, stat }: Found): Promise<void> {
     if (stat.isDirectory()) {
-      this.#head(stat, { name: `${name}/`, typeflag: typeflags.directory })
+      this.#writer.folder(name, metadataOf(stat))
+      this.written++
       this.counts.directories++
     } else if (stat.isSocket()) {
       this.#remarks.note(name, 'is a socket, which archives do not keep')
@@ -36,9 +36,7 @@ export class EntryWriter {
     } else if (stat.isSymbolicLink()) {
       this.#addSymlink(name, path, stat)
     } else {
-      this.#head(stat, { name, typeflag: specialTypeflag(stat), ...deviceNumbers(stat.rdev) })
-      this.#remember(name, stat)
-      this.counts.others++
+      this.#addSpecial(name, stat)
     }
     this.#pulse.files = this.counts.files
   }
@@ -47,24 +45,37 @@ export class EntryWriter {
     if (stat.nlink === 1n) return false
     const known = this.#names.get(identity(stat))
     if (!known) return false
-    this.#head(stat, { name, typeflag: typeflags.hardLink, linkname: known.name })
+    this.#writer.hardLink(name, metadataOf(stat), known.name)
+    this.written++
     if (--known.more === 0) this.#names.delete(identity(stat))
     return true
   }
 
-  #remember(name: string, stat: BigIntStats): void {
+  #wrote(name: string, stat: BigIntStats): void {
+    this.written++
     if (stat.nlink > 1n) this.#names.set(identity(stat), { name, more: Number(stat.nlink) - 1 })
   }
 
   #addSymlink(name: string, path: Buffer, stat: BigIntStats): void {
-    let linkname: string
+    let target: string
     try {
-      linkname = readlinkSync(path, 'latin1')
+      target = readlinkSync(path, 'latin1')
     } catch (error) {
       return this.#remarks.notRead(name, error as NodeJS.ErrnoException)
     }
-    this.#head(stat, { name, typeflag: typeflags.symlink, linkname })
-    this.#remember(name, stat)
+    this.#writer.symlink(name, metadataOf(stat), target)
+    this.#wrote(name, stat)
+    this.counts.others++
+  }
+
+  #addSpecial(name: string, stat: BigIntStats): void {
+    try {
+      this.#writer.special(name, metadataOf(stat), specialKind(stat), stat.rdev)
+    } catch (error) {
+      if (error instanceof EngineError) throw error
+      return this.#remarks.notMade(name, error)
+    }
+    this.#wrote(name, stat)
     this.counts.others++
   }
 
@@ -80,8 +91,8 @@ export class EntryWriter {
       const before = fstatSync(fd, { bigint: true })
       if (!before.isFile()) return this.#remarks.replaced(name)
       const size = Number(before.size)
-      this.#head(before, { name, typeflag: typeflags.file, size })
-      this.#remember(name, before)
+      this.#writer.beginFile(name, metadataOf(before), size, before.blocks * 512n < before.size)
+      this.#wrote(name, before)
       this.counts.files++
       this.counts.bytes_read += size
       const { read, error } = await this.#copy(fd, size)
@@ -96,13 +107,13 @@ export class EntryWriter {
     }
   }
 
-  /** Exactly `size` bytes and the filling of the last block go out, whatever the file has become. */
+  /** Exactly `size` bytes go out, whatever the file has become. */
   async #copy(fd: number, size: number): Promise<{ read: number; error?: unknown }> {
     let read = 0
     let failure: { error?: unknown } | undefined
     while (read < size && !failure) {
       try {
-        const length = this.#out.readFrom(fd, size - read)
+        const length = this.#writer.readFrom(fd, size - read)
         if (length === 0) failure = {}
         read += length
         this.#pulse.bytes += length
@@ -110,12 +121,13 @@ export class EntryWriter {
         if (error instanceof EngineError) throw error
         failure = { error }
       }
-      if (this.#pulse.due()) await this.#pulse.beat()
+      await this.#pause()
     }
-    for (let missing = paddedSize(size) - read; missing > 0;) {
-      missing -= this.#out.zeros(missing)
-      if (this.#pulse.due()) await this.#pulse.beat()
+    for (let missing = size - read; missing > 0;) {
+      missing -= this.#writer.zeros(missing)
+      await this.#pause()
     }
+    this.#writer.endFile()
     return { read, ...failure }
   }
 
@@ -131,17 +143,9 @@ export class EntryWriter {
     }
   }
 
-  #head(stat: BigIntStats, rest: Pick<EntryHead, 'name' | 'typeflag'> & Partial<EntryHead>): void {
-    const head = {
-      mode: Number(stat.mode & 0o7777n),
-      uid: Number(stat.uid),
-      gid: Number(stat.gid),
-      size: 0,
-      mtimeNs: stat.mtimeNs,
-      ...rest,
-    }
-    this.#out.write(encodeHead(head))
-    this.written++
+  async #pause(): Promise<void> {
+    if (this.#writer.full) await this.#writer.drain()
+    if (this.#pulse.due()) await this.#pulse.beat()
   }
 }
 
@@ -150,14 +154,11 @@ function identity(stat: BigIntStats): string {
   return `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`
 }
 
-function specialTypeflag(stat: BigIntStats): EntryHead['typeflag'] {
-  if (stat.isFIFO()) return typeflags.fifo
-  return stat.isBlockDevice() ? typeflags.blockDevice : typeflags.characterDevice
+function metadataOf(stat: BigIntStats): Metadata {
+  return { mode: Number(stat.mode & 0o7777n), uid: Number(stat.uid), gid: Number(stat.gid), mtimeNs: stat.mtimeNs }
 }
 
-/** As glibc's gnu_dev_major and gnu_dev_minor. */
-function deviceNumbers(rdev: bigint): { major: number; minor: number } {
-  const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn)
-  const minor = (rdev & 0xffn) | ((rdev >> 12n) & ~0xffn)
-  return { major: Number(major), minor: Number(minor) }
+function specialKind(stat: BigIntStats): SpecialKind {
+  if (stat.isFIFO()) return 'fifo'
+  return stat.isBlockDevice() ? 'blockDevice' : 'characterDevice'
 }

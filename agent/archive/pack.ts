@@ -1,48 +1,110 @@
-// Packs folders into one file: a single pax tar stream, compressed by zstd on all cores as one frame. Every byte of
-// every source is read every time. This module is the seam of the engine: its callers know only request and result,
-// so what lies between the walk and the file (how entries are grouped, what is reused) can change without them.
+// Packs folders into a backup of any format. Every byte of every source is read every time. This module is the seam of
+// the engine: its callers know only request and result, so what lies between the walk and the backup (how entries are
+// grouped, what is reused) can change without them.
 import { closeSync, statSync, type BigIntStats } from 'node:fs'
-import { EntryWriter } from './entries.ts'
-import { encodeHead, endOfArchive, paddedSize, typeflags } from './header.ts'
-import { EngineError, type AppendedFile, type PackRequest, type PackResult, type Source } from './protocol.ts'
+import { openWriter, type BackupWriter } from './backup-writer.ts'
+import { Entries } from './entries.ts'
+import { Exclusion } from './exclude.ts'
+import { entriesOf, ownFolders } from './folder-backup.ts'
+import { EngineError, type PackFolderRequest, type PackRequest, type PackResult, type Source } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
 import type { Remarks } from './remarks.ts'
-import { latin1, openRoot, walk, type OpenFolder } from './walk.ts'
+import { latin1, openRoot, walk, type Found, type OpenFolder, type Unvisited } from './walk.ts'
 import { reasonOf } from './words.ts'
-import { ZstdFile } from './zstd-file.ts'
 
-/** Throws an EngineError when the file cannot be written or a source that is not optional cannot be read. */
+/** Throws an EngineError when the backup cannot be written or a source that is not optional cannot be read. */
 export async function pack(request: PackRequest, remarks: Remarks, pulse: Pulse, now: Date): Promise<PackResult> {
+  refuseOwnNames(request)
   const roots: OpenFolder[] = []
-  let out: ZstdFile | undefined
+  let writer: BackupWriter | undefined
   try {
     openRoots(request.sources, roots, remarks) // all of them first: a missing source then costs no time
-    out = new ZstdFile(request.out, request.level)
-    const excluded = [...request.exclude.map(identityOf).filter((stat) => stat !== undefined), out.stat()]
-    const entries = new EntryWriter(out, remarks, pulse)
-    for (let root = roots.shift(); root !== undefined; root = roots.shift()) {
-      for (const found of walk(root, excluded)) {
-        if ('error' in found) remarks.notRead(found.name, found.error, found.contentOnly ? 'its content' : 'it')
-        else await entries.add(found)
-        if (pulse.due()) await pulse.beat()
-      }
-    }
-    for (const file of request.append) append(out, file, now)
-    out.write(endOfArchive)
-    remarks.end()
-    const appendedBytes = request.append.reduce((sum, file) => sum + Buffer.byteLength(file.content), 0)
-    return {
-      ...entries.counts,
-      entry_count: entries.written + request.append.length,
-      content_bytes: entries.counts.bytes_read + appendedBytes,
-      ...out.finish(),
-      unreadable_count: remarks.unreadable,
-      changed_count: remarks.changed,
-    }
+    writer = openWriter(request, remarks)
+    const excluded = [...request.exclude.map(identityOf).filter((stat) => stat !== undefined), writer.stat()]
+    const exclusion = new Exclusion(request.patterns)
+    const found = walkAll(roots, (root, name, stat) => {
+      if (excluded.some((other) => other.ino === stat.ino && other.dev === stat.dev)) return true
+      return exclusion.leavesOut(name.slice(root.name.length + 1), stat.isDirectory())
+    })
+    const result = await write(found, request.append, writer, remarks, pulse, now)
+    if (request.patterns.length > 0) remarks.onAll('note', exclusion.inWords())
+    return result
   } finally {
-    out?.close()
+    writer?.close()
     for (const root of roots) closeSync(root.fd)
   }
+}
+
+/** Packs a folder backup as it lies there. What cannot be read is damage, and ends it. */
+export async function packFolder(
+  { folder, out, level }: PackFolderRequest,
+  remarks: Remarks,
+  pulse: Pulse,
+  now: Date,
+): Promise<PackResult> {
+  const writer = openWriter({ out, format: 'tar.zst', level }, remarks)
+  try {
+    const result = await write(sourcesOnly(entriesOf(folder)), [], writer, remarks, pulse, now)
+    if (result.unreadable_count > 0) throw new EngineError('EIO', `not all of ${folder} can be read`)
+    if (result.changed_count > 0) throw new EngineError('EIO', `${folder} changed while it was read`)
+    return result
+  } catch (error) {
+    if (error instanceof EngineError) throw error
+    throw new EngineError(
+      (error as NodeJS.ErrnoException).code ?? 'EIO',
+      `${folder} cannot be read: ${reasonOf(error)}`,
+    )
+  } finally {
+    writer.close()
+  }
+}
+
+async function write(
+  all: Iterable<Found | Unvisited>,
+  append: PackRequest['append'],
+  writer: BackupWriter,
+  remarks: Remarks,
+  pulse: Pulse,
+  now: Date,
+): Promise<PackResult> {
+  const entries = new Entries(writer, remarks, pulse)
+  for (const found of all) {
+    if ('error' in found) remarks.notRead(found.name, found.error, found.contentOnly ? 'its content' : 'it')
+    else await entries.add(found)
+    if (writer.full) await writer.drain()
+    if (pulse.due()) await pulse.beat()
+  }
+  for (const file of append) writer.append(file, BigInt(now.getTime()) * 1_000_000n)
+  const finished = await writer.finish()
+  remarks.end()
+  return {
+    ...entries.counts,
+    entry_count: entries.written + append.length,
+    content_bytes: entries.counts.bytes_read + append.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0),
+    ...finished,
+    unreadable_count: remarks.unreadable,
+    changed_count: remarks.changed,
+  }
+}
+
+/** Takes the roots over, one by one. */
+function* walkAll(
+  roots: OpenFolder[],
+  leavesOut: (root: OpenFolder, name: string, stat: BigIntStats) => boolean,
+): Generator<Found | Unvisited, void, void> {
+  for (let root = roots.shift(); root !== undefined; root = roots.shift()) {
+    yield* walk(root, leavesOut.bind(null, root))
+  }
+}
+
+function* sourcesOnly(all: Iterable<Found | Unvisited>): Generator<Found | Unvisited, void, void> {
+  for (const found of all) if ('error' in found || !ownFolders.includes(found.name)) yield found
+}
+
+function refuseOwnNames({ format, sources }: PackRequest): void {
+  const own = sources.find(({ prefix }) => ownFolders.includes(prefix))
+  if (format === 'folder' && own)
+    throw new EngineError('EEXIST', `a folder backup needs the name ${own.prefix} for itself: choose another format`)
 }
 
 function openRoots(sources: Source[], roots: OpenFolder[], remarks: Remarks): void {
@@ -59,21 +121,4 @@ function openRoots(sources: Source[], roots: OpenFolder[], remarks: Remarks): vo
 
 function identityOf(path: string): BigIntStats | undefined {
   return statSync(path, { bigint: true, throwIfNoEntry: false })
-}
-
-function append(out: ZstdFile, file: AppendedFile, now: Date): void {
-  const content = Buffer.from(file.content)
-  out.write(
-    encodeHead({
-      name: latin1(file.name),
-      typeflag: typeflags.file,
-      mode: file.mode,
-      uid: 0,
-      gid: 0,
-      size: content.length,
-      mtimeNs: BigInt(now.getTime()) * 1_000_000n,
-    }),
-  )
-  out.write(content)
-  out.write(Buffer.alloc(paddedSize(content.length) - content.length))
 }

@@ -19,25 +19,37 @@ export interface AppendedFile {
 
 export interface PackRequest {
   op: 'pack'
-  /** Absolute path of an existing file; its content is replaced. */
+  /** Absolute path of an existing file, or for the format folder of an existing folder; its content is replaced. */
   out: string
   format: ArchiveFormat
-  /** zstd level, 1 to 22. */
+  /** 1 to 19 as for zstd; gzip takes what is above 9 for 9. */
   level: number
   sources: Source[]
   /** Absolute paths of folders or files that are left out with everything below them. */
   exclude: string[]
+  /** What else is left out: patterns as in a .gitignore at the top of each source. */
+  patterns: string[]
   append: AppendedFile[]
 }
 
-/** Reads a file back. If this process packed it, it must also be exactly what was written. */
+/** Packs an existing folder backup as a .tar.zst: the same entries that the stack's own .tar.zst would have. */
+export interface PackFolderRequest {
+  op: 'packFolder'
+  folder: string
+  /** Absolute path of an existing file; its content is replaced. */
+  out: string
+  level: number
+}
+
+/** Reads a backup back. If this process packed it, it must also be exactly what was written. */
 export interface VerifyRequest {
   op: 'verify'
+  /** Absolute path of a file, or of a folder for the format folder. */
   file: string
   format: ArchiveFormat
 }
 
-export type EngineRequest = PackRequest | VerifyRequest
+export type EngineRequest = PackRequest | PackFolderRequest | VerifyRequest
 
 export interface PackResult {
   /** Regular files of the sources, hard links to one counted each. */
@@ -45,18 +57,20 @@ export interface PackResult {
   directories: number
   /** Symbolic links, FIFOs and devices. */
   others: number
-  /** All entries of the tar, appended files included. */
+  /** All entries, appended files included. */
   entry_count: number
   /** Bytes of file content taken from the sources. */
   bytes_read: number
-  /** Bytes of file content in the tar, appended files included. */
+  /** Bytes of file content, appended files included. */
   content_bytes: number
-  /** Bytes of the finished file. */
+  /** Bytes of the finished file; of a folder, those of the content of its files. */
   size_bytes: number
-  /** Of the finished file, in hex. */
+  /** Of the finished file, in hex; of a folder as described in tree-hash.ts. */
   sha256: string
   unreadable_count: number
   changed_count: number
+  /** Entries whose owner, mode or time the file system of a folder backup did not take. */
+  lost_count: number
 }
 
 export interface VerifyResult {

@@ -30,6 +30,12 @@ export class Remarks {
     this.#remark('warning', name, text)
   }
 
+  /** It could be read, but what it is cannot be made in the backup. */
+  notMade(name: string, error: unknown): void {
+    this.unreadable++
+    this.#remark('warning', name, `cannot be made in the backup: ${reasonOf(error)}; it is not in the archive`)
+  }
+
   replaced(name: string): void {
     this.changedWhileRead(name, 'was replaced by something else while it was read; it is not in the archive')
   }
@@ -41,6 +47,11 @@ export class Remarks {
 
   note(name: string, text: string): void {
     this.#remark('note', name, text)
+  }
+
+  /** On the backup as a whole. */
+  onAll(type: RemarkEvent['type'], text: string): void {
+    this.#tell({ type, path: '', text })
   }
 
   /** Counts what was not told. */

@@ -21,9 +21,24 @@ export class TarReader {
   #sizeFromPax: number | undefined
   #zeroBlocks = 0
   #afterPax = false
+  /** The beginning of a block whose end is still to come. */
+  readonly #begun = Buffer.alloc(BLOCK)
+  #begunLength = 0
 
-  /** Takes whole blocks; returns how many bytes it took, the caller brings the rest again with more. */
-  push(bytes: Buffer): number {
+  push(bytes: Buffer): void {
+    let from = 0
+    if (this.#begunLength > 0) {
+      from = bytes.copy(this.#begun, this.#begunLength)
+      this.#begunLength += from
+      if (this.#begunLength < BLOCK) return
+      this.#blocks(this.#begun)
+    }
+    const taken = this.#blocks(bytes.subarray(from))
+    this.#begunLength = bytes.copy(this.#begun, 0, from + taken)
+  }
+
+  /** Takes whole blocks; returns how many bytes those were. */
+  #blocks(bytes: Buffer): number {
     let at = 0
     while (at + BLOCK <= bytes.length) {
       const whole = bytes.length - (bytes.length % BLOCK) - at
@@ -41,9 +56,10 @@ export class TarReader {
     return at
   }
 
-  /** Call after the last byte; `rest` is what push left. */
-  end(rest: number): void {
-    if (rest > 0 || this.#skip > 0 || this.#paxMissing > 0) throw new Malformed('the tar ends within an entry')
+  /** Call after the last byte. */
+  end(): void {
+    if (this.#begunLength > 0 || this.#skip > 0 || this.#paxMissing > 0)
+      throw new Malformed('the tar ends within an entry')
     if (this.#afterPax) throw new Malformed('the tar ends after a pax header')
     if (this.#zeroBlocks < 2) throw new Malformed('the tar has no end-of-archive blocks')
   }

@@ -1,84 +1,75 @@
-// Reads a finished file back as far as it goes: hash, zstd with its checksum, the whole tar; and compares what it finds
-// with what pack wrote. The file is flushed to the device first. Node offers no posix_fadvise, so the kernel may serve
+// Reads a finished backup back as far as it goes: hash, checksums, the whole tar or tree; and compares what it finds
+// with what pack wrote. It is flushed to the device first. Node offers no posix_fadvise, so the kernel may serve
 // the reading from its page cache: this proves what was handed to the kernel and that the device took it, not that
 // the device returns the same bytes later.
 import { closeSync, constants, fsyncSync, openSync, readSync } from 'node:fs'
 import { createHash } from 'node:crypto'
-import zstd from 'zstd-napi/binding.js'
+import { decoderOf } from './decoders.ts'
 import { EngineError, type PackResult, type VerifyRequest, type VerifyResult } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
-import { Malformed, TarReader } from './tar-reader.ts'
+import { readFolderBack } from './read-folder-back.ts'
+import { TarReader } from './tar-reader.ts'
 import { reasonOf, writeFailure } from './words.ts'
 
 const MiB = 1024 * 1024
 
-/** `packed` is what pack answered for this file, if it is known. Throws an EngineError, CORRUPT for any difference. */
+/** `packed` is what pack answered for this backup, if it is known. Throws an EngineError, CORRUPT for any difference. */
 export async function verify(
-  request: VerifyRequest,
+  { file, format }: VerifyRequest,
   packed: PackResult | undefined,
   pulse: Pulse,
 ): Promise<VerifyResult> {
-  const { file } = request
-  const fd = attempt(
-    () => openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW),
-    (error) => `${file} cannot be read back: ${reasonOf(error)}`,
-  )
+  const found =
+    format === 'folder'
+      ? await readFolderBack(file, packed !== undefined, pulse)
+      : await readFileBack(file, format, pulse)
+  if (packed) compare(file, found, packed)
+  return { ...found, compared: packed !== undefined }
+}
+
+async function readFileBack(
+  file: string,
+  format: 'tar' | 'tar.gz' | 'tar.zst',
+  pulse: Pulse,
+): Promise<Omit<VerifyResult, 'compared'>> {
+  const unreadable = (error: unknown) => `${file} cannot be read back: ${reasonOf(error)}`
+  const fd = attempt(() => openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW), unreadable)
   try {
     attempt(
       () => fsyncSync(fd),
       (error) => writeFailure(file, error),
     )
-    const found = await readBack(fd, file, pulse)
-    if (packed) compare(file, found, packed)
-    return { ...found, compared: packed !== undefined }
+    const hash = createHash('sha256')
+    const tar = new TarReader()
+    const decoder = decoderOf(format, (bytes) => {
+      tar.push(bytes)
+      pulse.files = tar.entries
+      pulse.bytes = tar.contentBytes
+    })
+    const input = Buffer.allocUnsafe(MiB)
+    let size_bytes = 0
+    for (;;) {
+      const length = attempt(() => readSync(fd, input, 0, input.length, null), unreadable)
+      if (length === 0) break
+      hash.update(input.subarray(0, length))
+      size_bytes += length
+      await undamaged(file, () => decoder.push(input.subarray(0, length)))
+      if (pulse.due()) await pulse.beat()
+    }
+    await undamaged(file, () => decoder.end())
+    await undamaged(file, () => tar.end())
+    return { entry_count: tar.entries, content_bytes: tar.contentBytes, size_bytes, sha256: hash.digest('hex') }
   } finally {
     closeSync(fd)
   }
 }
 
-async function readBack(fd: number, file: string, pulse: Pulse): Promise<Omit<VerifyResult, 'compared'>> {
-  const context = new zstd.DCtx()
-  const hash = createHash('sha256')
-  const tar = new TarReader()
-  const input = Buffer.allocUnsafe(MiB)
-  const output = Buffer.allocUnsafe(MiB)
-  let kept = 0 // bytes at the start of output that the reader has not taken yet
-  let size_bytes = 0
-  let unfinished = 1 // zstd's hint: 0 exactly at the end of a frame
-  for (;;) {
-    const length = attempt(
-      () => readSync(fd, input, 0, input.length, null),
-      (error) => `${file} cannot be read back: ${reasonOf(error)}`,
-    )
-    if (length === 0) break
-    hash.update(input.subarray(0, length))
-    size_bytes += length
-    try {
-      // as long as it fills the output it may hold more, even with all input taken
-      for (let from = 0, full = false; from < length || full;) {
-        const [hint, produced, consumed] = context.decompressStream(output.subarray(kept), input.subarray(from, length))
-        full = kept + produced === output.length
-        const bytes = output.subarray(0, kept + produced)
-        const taken = tar.push(bytes)
-        kept = bytes.copy(output, 0, taken)
-        from += consumed
-        unfinished = hint
-        pulse.files = tar.entries
-        pulse.bytes = tar.contentBytes
-        if (hint === 0 && from === length) break
-      }
-    } catch (error) {
-      throw corrupt(file, error instanceof Malformed ? error.message : `it does not decompress (${reasonOf(error)})`)
-    }
-    if (pulse.due()) await pulse.beat()
-  }
+async function undamaged(file: string, step: () => void | Promise<void>): Promise<void> {
   try {
-    if (unfinished !== 0) throw new Malformed('it ends too early')
-    tar.end(kept)
+    await step()
   } catch (error) {
-    throw corrupt(file, reasonOf(error))
+    throw corrupt(file, (error as Error).message)
   }
-  return { entry_count: tar.entries, content_bytes: tar.contentBytes, size_bytes, sha256: hash.digest('hex') }
 }
 
 function compare(file: string, found: Omit<VerifyResult, 'compared'>, packed: PackResult): void {

@@ -46,8 +46,11 @@ export function openRoot(source: Source): OpenFolder {
   return openFolder(latin1(source.path), latin1(source.prefix), constants.O_DIRECTORY)
 }
 
-/** Closes `root` at its end, or when it is left early. `excluded` are folders or files by identity, however reached. */
-export function* walk(root: OpenFolder, excluded: BigIntStats[]): Generator<Found | Unvisited, void, void> {
+/** Asked once for each entry below the root, with its name; a folder that is left out is not looked into. */
+export type LeavesOut = (name: string, stat: BigIntStats) => boolean
+
+/** Closes `root` at its end, or when it is left early. */
+export function* walk(root: OpenFolder, leavesOut: LeavesOut): Generator<Found | Unvisited, void, void> {
   const open: OpenFolder[] = [root]
   try {
     yield { name: root.name, path: bytes(root.reach + '/.'), stat: fstatSync(root.fd, { bigint: true }) }
@@ -66,7 +69,7 @@ export function* walk(root: OpenFolder, excluded: BigIntStats[]): Generator<Foun
       let contentOnly = false
       try {
         const stat = lstatSync(path, { bigint: true })
-        if (excluded.some((other) => other.ino === stat.ino && other.dev === stat.dev)) continue
+        if (leavesOut(name, stat)) continue
         yield { name, path, stat }
         if (!stat.isDirectory()) continue
         contentOnly = true
@@ -91,12 +94,13 @@ function* list(folder: OpenFolder): Generator<Unvisited, void, void> {
   }
 }
 
-function openFolder(path: string, name: string, flags: number): OpenFolder {
+/** `path` and `name` are bytes as latin1. */
+export function openFolder(path: string, name: string, flags: number): OpenFolder {
   const fd = openSync(bytes(path), constants.O_RDONLY | flags)
   return { fd, reach: throughDescriptors ? `/proc/self/fd/${fd}` : path, name, names: [], next: 0 }
 }
 
-function bytes(name: string): Buffer {
+export function bytes(name: string): Buffer {
   return Buffer.from(name, 'latin1')
 }
 

@@ -1,4 +1,5 @@
 // Archives one stack: the product's main sentence.
+import type { ArchiveFormat } from 'db/domain/archive'
 import { messageOf } from 'db/domain/errors'
 import { binarySize, counted } from 'db/domain/size'
 import type { MadeBackup, TaskOf, TaskOutcome } from 'db/domain/task'
@@ -107,6 +108,7 @@ async function makeBackup(
           level: payload.archive.level,
           sources: stack.sources,
           exclude: [tools.archivesDir, tools.stateDir],
+          patterns: payload.archive.exclude,
           append: [manifest],
         },
         (event) => show(event, report),
@@ -119,7 +121,7 @@ async function makeBackup(
     throw new Error('another agent of this host has taken over and started the stack; this backup is given up')
 
   const packed = window.worked.result
-  await verify(engine, file, packed, report)
+  await verify(engine, file, payload.archive.format, packed, report)
   return publishBackup(attempt, file, packed, at, tools, report, payload.archive.format)
 }
 
@@ -162,14 +164,20 @@ async function recordStart(
   if ((await tools.journal.holder(attempt.entry.task_id)) === 'us') await tools.leftovers.keep(attempt.entry)
 }
 
-async function verify(engine: Engine, file: BackupFile, packed: PackResult, report: TaskReport): Promise<void> {
+async function verify(
+  engine: Engine,
+  file: BackupFile,
+  format: ArchiveFormat,
+  packed: PackResult,
+  report: TaskReport,
+): Promise<void> {
   report.phase('verify')
   report.say(
     'info',
     `Packed ${counted(packed.files, 'file')}, ${binarySize(packed.bytes_read)} into ${binarySize(packed.size_bytes)}; reading it back`,
   )
   const read = await unlessStalled(engine, (alive) =>
-    engine.verify({ file: file.partial, format: 'tar.zst' }, (event) => {
+    engine.verify({ file: file.partial, format }, (event) => {
       alive()
       show(event, report)
     }),
@@ -211,6 +219,8 @@ async function publishBackup(
     attempt.warnings.push(`${counted(packed.unreadable_count, 'file')} could not be read`)
   if (packed.changed_count > 0)
     attempt.warnings.push(`${counted(packed.changed_count, 'file')} changed while being read`)
+  if (packed.lost_count > 0)
+    attempt.warnings.push('the file system of the archives folder does not keep all owners, modes and times')
   const outcome = outcomeOf(attempt, attempt.warnings.length > 0 ? 'warning' : 'success', '', {
     backup,
     archive_path: file.final,

@@ -1,11 +1,14 @@
-// The file a backup is written to: made before anything is stopped, named only when it is whole.
-import { open, rm, stat } from 'node:fs/promises'
+// The file or folder a backup is written to: made before anything is stopped, named only when it is whole.
+import { chmod, mkdir, open, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import type { ArchiveFormat } from 'db/domain/archive'
 import { binarySize } from 'db/domain/size'
 import type { ArchiveStackPayload } from 'db/domain/task'
 import { codeOf, makeFolder } from '../durable.ts'
 import { diskOf } from '../host-status.ts'
-import { backupPath } from './backup-path.ts'
+import { removeTree } from '../remove-tree.ts'
+import { backupPath, partialName } from './backup-path.ts'
+import { outputModes } from './fix-permissions.ts'
 
 export interface BackupFile {
   /** Below the archives folder. */
@@ -27,7 +30,7 @@ export async function refuseWithoutSpace(payload: ArchiveStackPayload, archivesD
 }
 
 /**
- * Makes the unfinished file, so that a folder that cannot be written is noticed while the stack still runs.
+ * Makes the unfinished file or folder, so that a folder that cannot be written is noticed while the stack still runs.
  * `willCreate` is told its name before it is there: no file of ours is ever unknown to the journal.
  */
 export async function createBackupFile(
@@ -48,17 +51,26 @@ export async function createBackupFile(
     )
     const final = join(archivesDir, path)
     if (await stat(final).catch(() => null)) continue
-    const partial = join(dirname(final), `.${basename(final)}.${taskId}.partial`)
+    const partial = join(dirname(final), partialName(basename(final), taskId))
     await willCreate(partial)
     try {
       await makeFolder(dirname(final))
-      await (await open(partial, 'wx', 0o600)).close()
+      if (archive.format === 'folder') await mkdir(partial, 0o700)
+      else await (await open(partial, 'wx', 0o600)).close()
+      if (payload.output_permissions) await giveOutputModes(partial, archive.format)
     } catch (error) {
       throw new Error(
         `No backup can be written to ${dirname(final)} (${codeOf(error) || 'unknown error'}); nothing was stopped`,
         { cause: error },
       )
     }
-    return { path, final, partial, remove: () => rm(partial, { force: true }) }
+    return { path, final, partial, remove: () => removeTree(partial) }
   }
+}
+
+/** For others to read what we made; what is in a folder backup keeps its own modes. */
+async function giveOutputModes(partial: string, format: ArchiveFormat): Promise<void> {
+  const stackFolder = dirname(partial)
+  for (const folder of [stackFolder, dirname(stackFolder)]) await chmod(folder, outputModes.folder)
+  await chmod(partial, format === 'folder' ? outputModes.folder : outputModes.file)
 }

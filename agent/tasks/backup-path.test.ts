@@ -18,3 +18,11 @@ test('the hour that clocks repeat gives the same name twice, told apart by a num
     'nightly/shop/20261025_023000_shop-2.tar.zst',
   )
 })
+
+test('a file is named after its format, a folder plainly', () => {
+  const at = new Date('2026-01-01T00:30:05Z')
+  const names = (['tar', 'tar.gz', 'tar.zst', 'folder'] as const).map((format) =>
+    backupPath(folders, at, 'UTC', format, 2).replace('nightly/shop/20260101_003005_shop-2', ''),
+  )
+  expect(names).toEqual(['.tar', '.tar.gz', '.tar.zst', ''])
+})

@@ -1,11 +1,15 @@
 // Where a backup lies below the archives folder. Pure.
+import type { ArchiveFormat } from 'db/domain/archive'
 
-/** `<archive>/<stack>/<YYYYMMDD_HHMMSS>_<stack>.tar.zst`, in local time of `timeZone`; `copy` 2 and up adds `-2`. */
+/**
+ * `<archive>/<stack>/<YYYYMMDD_HHMMSS>_<stack>.tar.zst`, in local time of `timeZone`; `copy` 2 and up adds `-2`.
+ * A folder has no extension.
+ */
 export function backupPath(
   folders: { archive: string; stack: string },
   at: Date,
   timeZone: string,
-  extension: string,
+  format: ArchiveFormat,
   copy: number,
 ): string {
   const parts = new Intl.DateTimeFormat('en-GB', {
@@ -21,7 +25,8 @@ export function backupPath(
   const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((candidate) => candidate.type === type)?.value ?? ''
   const stamp = `${part('year')}${part('month')}${part('day')}_${part('hour')}${part('minute')}${part('second')}`
   const suffix = copy > 1 ? `-${copy}` : ''
-  return `${folders.archive}/${folders.stack}/${stamp}_${folders.stack}${suffix}.${extension}`
+  const extension = format === 'folder' ? '' : `.${format}`
+  return `${folders.archive}/${folders.stack}/${stamp}_${folders.stack}${suffix}${extension}`
 }
 
 export interface BackupPath {

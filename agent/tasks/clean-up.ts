@@ -7,6 +7,7 @@ import { messageOf } from 'db/domain/errors'
 import { binarySize, counted } from 'db/domain/size'
 import type { CareOutcome, CleanUpPayload, Finding, TaskOf } from 'db/domain/task'
 import { codeOf, syncFolder } from '../durable.ts'
+import { removeTree } from '../remove-tree.ts'
 import type { TaskReport } from '../task-report.ts'
 import { lookThrough } from './archives-folder.ts'
 import { isFolderName } from './backup-path.ts'
@@ -147,7 +148,7 @@ async function stalePartials({ payload, tools, care, found }: Cleaning): Promise
     if (held.includes(file) || !(await isOlder(file, dayMs))) return
     const bytes = await bytesOf(file, await lstat(file))
     if (!payload.dry_run) {
-      await rm(file, { recursive: true, force: true })
+      await removeTree(file)
       await syncFolder(dirname(file))
     }
     found('stale_partials', path, 'removed', bytes, `${path}: ${text}`)

@@ -3,6 +3,7 @@ import type { Stats } from 'node:fs'
 import { lstat, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { syncFolder } from '../durable.ts'
+import { removeTree } from '../remove-tree.ts'
 import { partialName } from './backup-path.ts'
 
 /** A folder first loses its name: one that is half gone must not look like a backup. */
@@ -10,10 +11,10 @@ export async function removeBackup(file: string, found: Stats, taskId: number): 
   const folder = dirname(file)
   if (found.isDirectory()) {
     const hidden = join(folder, partialName(basename(file), taskId))
-    await rm(hidden, { recursive: true, force: true })
+    await removeTree(hidden)
     await rename(file, hidden)
     await syncFolder(folder)
-    await rm(hidden, { recursive: true, force: true })
+    await removeTree(hidden)
   } else await rm(file, { force: true })
   await rm(indexOf(file), { force: true })
   await syncFolder(folder)

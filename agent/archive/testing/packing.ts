@@ -28,6 +28,7 @@ export async function packed(
     level: 1,
     sources: [{ path: source, prefix: 'stack', optional: false }],
     exclude: [],
+    patterns: [],
     append: [],
     ...options,
   }
