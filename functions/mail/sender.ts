@@ -109,7 +109,11 @@ function whatIsWrong(error: unknown): NotSent['what'] {
 function whyNotSent(error: unknown, { smtp_server, smtp_port, smtp_security }: SmtpSettings): string {
   const { code = '', response } = error as SmtpError
   const where = `${smtp_server}:${smtp_port}`
-  const words = messageOf(error)
+  const words = messageOf(error).replaceAll(/\s+/g, ' ').trim()
+  if (isCertificateError(error))
+    return `The certificate of ${where} is not trusted (${words}). If it is your own server, turn off "Verify certificate", or give its authority's certificate in NODE_EXTRA_CA_CERTS`
+  if (code === 'ETLS' && smtp_security === 'starttls')
+    return `${where} does not offer STARTTLS, so nothing was sent (${response ?? words}): choose TLS or none, if you mean to`
   if (code === 'EAUTH' && response) return `${where} refused the user name or password: ${response}`
   if (response) return `${where} answered: ${response}`
   if (/ECONNREFUSED/.test(words))
@@ -118,12 +122,8 @@ function whyNotSent(error: unknown, { smtp_server, smtp_port, smtp_security }: S
   if (/EHOSTUNREACH|ENETUNREACH/.test(words)) return `There is no way to ${where} from here (${words})`
   if (code === 'EABORT')
     return `${where} did not take the mail within ${patience.send / 1000} s, or the server was stopped`
-  if (isCertificateError(error))
-    return `The certificate of ${where} is not trusted (${words}). If it is your own server, turn off "Verify certificate", or give its authority's certificate in NODE_EXTRA_CA_CERTS`
   if (/wrong version number|packet length too long/.test(words))
-    return `${where} does not speak TLS from the first byte (${words}): choose STARTTLS, or the port for TLS, usually 465`
-  if (code === 'ETLS' && smtp_security === 'starttls')
-    return `${where} does not offer STARTTLS, so nothing was sent (${words}): choose TLS or none, if you mean to`
+    return `${where} does not speak TLS from the first byte: choose STARTTLS, or the port for TLS, usually 465`
   if (code === 'ETIMEDOUT')
     return `${where} did not answer in time (${words}): check the port, and whether it expects ${smtp_security === 'tls' ? 'STARTTLS' : 'TLS from the first byte'}`
   return `No mail could be handed to ${where}: ${words}`
