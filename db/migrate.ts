@@ -30,10 +30,12 @@ export async function migrate(url: string): Promise<void> {
   }
 }
 
-/** Rights of the database itself; an agent's role is let in by `archiver.register_host`. */
+/** Only what is granted by name may be called; an agent's role is let in by `archiver.register_host`. */
 export async function keepOthersOut(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ name: string }>('select quote_ident(current_database()) as name')
   const name = rows[0]?.name
   await client.query(`revoke connect, temporary on database ${name} from public`)
   await client.query('revoke all on schema public from public')
+  // Postgres lets everybody call a function that is new, and a migration may forget to say otherwise
+  await client.query('revoke execute on all functions in schema archiver from public')
 }

@@ -182,6 +182,7 @@ create table archiver.jobs (
   scheduled_for timestamp with time zone,
   phase smallint not null default 0,
   results jsonb not null default '{}'::jsonb,
+  log_pruned_at timestamp with time zone,
   constraint jobs_archive_id_fkey FOREIGN KEY (archive_id) REFERENCES archiver.archives(id) ON DELETE SET NULL,
   constraint jobs_job_type_check CHECK ((job_type = ANY (ARRAY['archive'::text, 'retention'::text, 'cleanup'::text, 'restore'::text, 'verify'::text, 'download'::text]))),
   constraint jobs_phase_check CHECK (((phase >= 0) AND (phase <= 3))),
@@ -414,6 +415,10 @@ CREATE INDEX archive_stacks_stack_id_idx ON archiver.archive_stacks USING btree 
 CREATE INDEX archives_next_run_at_idx ON archiver.archives USING btree (next_run_at) WHERE schedule_enabled;
 
 CREATE INDEX audit_log_at_idx ON archiver.audit_log USING btree (at DESC);
+
+CREATE INDEX audit_log_resource_resource_id_id_idx ON archiver.audit_log USING btree (resource, resource_id, id DESC);
+
+CREATE INDEX audit_log_user_id_id_idx ON archiver.audit_log USING btree (user_id, id DESC);
 
 CREATE INDEX backups_archive_id_id_idx ON archiver.backups USING btree (archive_id, id DESC);
 
