@@ -8,12 +8,15 @@ import { secureHeaders } from './middleware/headers.ts'
 import { sameOrigin } from './middleware/origin.ts'
 import { signedIn } from './middleware/session.ts'
 import { answerErrors, Problem, problem } from './problems.ts'
+import { archiveRuns } from './routes/archive-runs.ts'
 import { archives } from './routes/archives.ts'
 import { auditLog } from './routes/audit.ts'
 import { auth } from './routes/auth.ts'
 import { backups } from './routes/backups.ts'
 import { cleanup } from './routes/cleanup.ts'
 import { description, docs } from './routes/docs.ts'
+import { download, publicDownloads } from './routes/download.ts'
+import { backupDownloads, downloads, jobDownloads } from './routes/downloads.ts'
 import { events } from './routes/events.ts'
 import { health } from './routes/health.ts'
 import { hosts } from './routes/hosts.ts'
@@ -23,9 +26,11 @@ import { me } from './routes/me.ts'
 import { metrics } from './routes/metrics.ts'
 import { profile } from './routes/profile.ts'
 import { settings } from './routes/settings.ts'
+import { retentionPreviews, schedulePreview } from './routes/previews.ts'
 import { setup } from './routes/setup.ts'
 import { stacks } from './routes/stacks.ts'
 import { tokens } from './routes/tokens.ts'
+import { transfers } from './routes/transfers.ts'
 import { users } from './routes/users.ts'
 
 export type Api = ReturnType<typeof makeApi>
@@ -40,6 +45,8 @@ export function makeApi(server: Server) {
   app.use('/api/*', secureHeaders)
   app.use('/health', secureHeaders)
   app.use('/metrics', secureHeaders)
+  // before what is for small bodies alone
+  app.route('/api/transfers', transfers(server.transfers))
   app.use(
     '/api/*',
     bodyLimit({
@@ -54,6 +61,8 @@ export function makeApi(server: Server) {
     .route('/api/setup', setup(server))
     .route('/api/auth', auth(server))
     .route('/api/docs', docs())
+    .route('/api/public/downloads', publicDownloads(server))
+    .route('/download', download(server))
     .get('/api/openapi.json', (c) => c.json((document ??= describe(app, server.version))))
 
   app.use('/api/*', signedIn(server))
@@ -67,11 +76,17 @@ export function makeApi(server: Server) {
     .route('/api/hosts', hosts(server))
     .route('/api/stacks', stacks(server))
     .route('/api/archives', archives(server))
+    .route('/api/archives', archiveRuns(server))
+    .route('/api', retentionPreviews(server))
+    .route('/api/schedule', schedulePreview(server))
     .route('/api/jobs', jobs(server))
     .route('/api/jobs', log(server))
     .route('/api/backups', backups(server))
     .route('/api/cleanup', cleanup(server))
     .route('/api/events', events(server))
+    .route('/api/downloads', downloads(server))
+    .route('/api/jobs', jobDownloads(server))
+    .route('/api/backups', backupDownloads(server))
     .route('/metrics', metrics(server))
     .route('/api/settings', settings(server))
   app.all('/api/*', (c) =>

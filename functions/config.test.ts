@@ -23,6 +23,8 @@ test('little is needed', () => {
     databaseUrl: needed.DATABASE_URL,
     secretKey: needed.SECRET_KEY,
     baseUrl: undefined,
+    transferUrl: undefined,
+    autoGenerate: { onAccess: false, onStartup: false },
     trustedProxies: ['127.0.0.0/8', '::1'],
     timeZone: 'UTC',
     logLevel: 'info',

@@ -39,6 +39,16 @@ const settings = z
       )
       .transform((text) => new URL(text).origin)
       .optional(),
+    TRANSFER_URL: z
+      .string()
+      .refine(
+        isOrigin,
+        'TRANSFER_URL is not an address by which agents reach this very server, such as http://server:8080 (no path after it)',
+      )
+      .transform((text) => new URL(text).origin)
+      .optional(),
+    DOWNLOADS_AUTO_GENERATE_ON_ACCESS: yesOrNo('DOWNLOADS_AUTO_GENERATE_ON_ACCESS'),
+    DOWNLOADS_AUTO_GENERATE_ON_STARTUP: yesOrNo('DOWNLOADS_AUTO_GENERATE_ON_STARTUP'),
     TRUSTED_PROXIES: z
       .string()
       .default('127.0.0.0/8,::1')
@@ -96,6 +106,10 @@ export interface Config {
   secretKey: string
   /** The origin people use, without a slash at its end; undefined: whatever name they reach us by. */
   baseUrl: string | undefined
+  /** Where agents bring the bytes of downloads: this very server's own address, past any proxy that shares out requests. */
+  transferUrl: string | undefined
+  /** Whether folder backups are packed for a link without being asked: when it is opened, when the server starts. */
+  autoGenerate: { onAccess: boolean; onStartup: boolean }
   /** Addresses and ranges whose X-Forwarded-For is believed. */
   trustedProxies: string[]
   timeZone: string
@@ -131,6 +145,11 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     databaseUrl: given.DATABASE_URL,
     secretKey: given.SECRET_KEY,
     baseUrl: given.BASE_URL,
+    transferUrl: given.TRANSFER_URL,
+    autoGenerate: {
+      onAccess: given.DOWNLOADS_AUTO_GENERATE_ON_ACCESS,
+      onStartup: given.DOWNLOADS_AUTO_GENERATE_ON_STARTUP,
+    },
     trustedProxies: given.TRUSTED_PROXIES,
     timeZone: given.TZ,
     logLevel: given.LOG_LEVEL,
@@ -162,6 +181,13 @@ function withSecretFiles(environment: Record<string, string | undefined>) {
 
 function wholeNumber(name: string): string {
   return `${name} is not a whole number`
+}
+
+function yesOrNo(name: string) {
+  return z
+    .enum(['true', 'false', '1', '0', 'yes', 'no'], `${name} is neither true nor false`)
+    .default('false')
+    .transform((text) => ['true', '1', 'yes'].includes(text))
 }
 
 function isOrigin(text: string): boolean {

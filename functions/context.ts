@@ -4,14 +4,17 @@ import type { Logger } from 'pino'
 import type { Auth } from './auth.ts'
 import type { Config } from './config.ts'
 import type { Live } from './live.ts'
+import type { Transfers } from './transfers.ts'
 import type { Role } from 'db/domain/role'
 
 export interface Server {
-  config: Pick<Config, 'baseUrl' | 'timeZone' | 'apiToken' | 'trustedProxies' | 'secretKey' | 'port'>
+  config: Pick<Config, 'autoGenerate' | 'baseUrl' | 'timeZone' | 'apiToken' | 'trustedProxies' | 'secretKey' | 'port'>
   version: string
   sql: Sql
   auth: Auth
   live: Live
+  /** Bytes that agents bring to this very process. */
+  transfers: Transfers
   log: Logger
   /** Aborted when the server stops: streams that never end by themselves end then. */
   stopping: AbortSignal

@@ -14,7 +14,9 @@ import type { Config } from './config.ts'
 import { makeLive } from './live.ts'
 import manifest from './package.json' with { type: 'json' }
 import { isUnreachableDatabase } from './problems.ts'
+import { prepareAllWithLinks } from './downloads.ts'
 import { setUpUnattended } from './setup.ts'
+import { makeTransfers } from './transfers.ts'
 import { makeWeb } from './web.ts'
 import { startMailWorker, startWorker } from './worker.ts'
 
@@ -53,8 +55,12 @@ export async function startServer(config: Config, log: Logger, givenUp: AbortSig
   later(live.close)
 
   const stopping = new AbortController()
+  let port = 0
+  const url = () => config.transferUrl ?? ownUrl(config, port)
+  const transfers = makeTransfers({ sql, log, url, stopping: stopping.signal })
   const app = makeApi({
     config,
+    transfers,
     version: manifest.version,
     sql,
     auth,
@@ -76,6 +82,12 @@ export async function startServer(config: Config, log: Logger, givenUp: AbortSig
 
   const ending = started.move()
   const address = server.address() as AddressInfo
+  port = address.port
+  if (config.autoGenerate.onStartup) {
+    await prepareAllWithLinks(sql, log).catch((error: unknown) => {
+      log.warn({ error: messageOf(error) }, 'files for downloads could not be prepared')
+    })
+  }
   return { url: urlOf(config, address), port: address.port, stop: () => ending.disposeAsync() }
 }
 
@@ -150,6 +162,12 @@ async function keepWorking(start: () => ReturnType<typeof startWorker>, log: Log
       await forever
     },
   }
+}
+
+/** For the agent on this machine; for others there is TRANSFER_URL. */
+function ownUrl({ host }: Config, port: number): string {
+  if (host === '0.0.0.0' || host === '::') return `http://127.0.0.1:${port}`
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 function urlOf(config: Config, { address, port }: AddressInfo): string {

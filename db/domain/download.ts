@@ -5,8 +5,8 @@ import type { BackupState } from './backup.ts'
 /** Hours a link is valid. */
 export const downloadHours = 24
 
-/** missing: a folder backup that has to be packed first. gone: the backup is not to be had any more, or not now. */
-export const downloadStates = ['ready', 'preparing', 'missing', 'gone', 'expired'] as const
+/** missing: a folder backup that has to be packed first. offline: its host does not answer. gone: it is not delivered. */
+export const downloadStates = ['ready', 'preparing', 'missing', 'offline', 'gone', 'expired'] as const
 export type DownloadState = (typeof downloadStates)[number]
 
 interface Facts {
@@ -15,12 +15,13 @@ interface Facts {
   backup_state: BackupState
   trashed_at: Date | null
   prepared: 'none' | 'preparing' | 'ready' | 'failed'
+  host_online: boolean
 }
 
 export function stateOfDownload(download: Facts, now: Date): DownloadState {
   if (download.expires_at <= now) return 'expired'
   if (whyNot({ state: download.backup_state, trashed_at: download.trashed_at, verify_error: '' })) return 'gone'
-  if (download.format !== 'folder' || download.prepared === 'ready') return 'ready'
+  if (download.format !== 'folder' || download.prepared === 'ready') return download.host_online ? 'ready' : 'offline'
   return download.prepared === 'preparing' ? 'preparing' : 'missing'
 }
 
@@ -37,7 +38,12 @@ export function whyNot(backup: { state: BackupState; trashed_at: Date | null; ve
 /** A folder is delivered as one file. */
 export function deliveredName(backup: { path: string; format: ArchiveFormat }): string {
   const name = backup.path.slice(backup.path.lastIndexOf('/') + 1)
-  return backup.format === 'folder' ? `${name}.tar.zst` : name
+  return backup.format === 'folder' ? `${name.replace(/\.folder$/, '')}.tar.zst` : name
+}
+
+/** Of the packed file, in its host's folder for downloads. */
+export function preparedName(backup: { backup_id: number; path: string; format: ArchiveFormat }): string {
+  return `${backup.backup_id}_${deliveredName(backup)}`
 }
 
 export function contentType(format: ArchiveFormat): string {

@@ -2,7 +2,7 @@
 import type { Query, Sql } from '../connect.ts'
 import type { ArchiveFormat } from '../domain/archive.ts'
 import type { BackupState } from '../domain/backup.ts'
-import { deliveredName, stateOfDownload, type DownloadState } from '../domain/download.ts'
+import { deliveredName, preparedName, stateOfDownload, type DownloadState } from '../domain/download.ts'
 import { fromSql, NotFound } from '../domain/errors.ts'
 import type { JobTrigger } from '../domain/job.ts'
 import type { SendBytesPayload } from '../domain/task.ts'
@@ -166,7 +166,7 @@ export async function prepareDownload(
   again = false,
 ): Promise<number | null> {
   try {
-    const name = `${backup.backup_id}-${deliveredName(backup)}`
+    const name = preparedName(backup)
     const [row] = await sql<
       [{ job: number | null }]
     >`select archiver.prepare_download(${backup.backup_id}, ${name}, ${triggeredBy}, ${again}) as job`
