@@ -144,13 +144,19 @@ export async function askHostsToCleanUp(
   })
 }
 
-/** Links that have expired; resolves with how many there were. */
+/** Links that have expired, and what was packed for them alone; resolves with how many links there were. */
 export async function forgetExpiredDownloads(sql: Query, isDryRun: boolean): Promise<number> {
-  const [row] = isDryRun
-    ? await sql<[{ count: number }]>`select count(*) from archiver.downloads where expires_at < now()`
-    : await sql<[{ count: number }]>`
-        with gone as (delete from archiver.downloads where expires_at < now() returning id) select count(*) from gone`
-  return row.count
+  if (isDryRun) {
+    const [row] = await sql<[{ count: number }]>`select count(*) from archiver.downloads where expires_at < now()`
+    return row.count
+  }
+  const { count } = await sql`delete from archiver.downloads where expires_at < now()`
+  // the agents remove the files themselves
+  await sql`
+    delete from archiver.prepared_files as p
+    where p.state <> 'preparing' and not exists (select from archiver.downloads as d where d.backup_id = p.backup_id)`
+  await sql`select archiver.announce('downloads')`
+  return count
 }
 
 /** What the control plane knows of a host's archives folder. */
