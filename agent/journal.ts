@@ -17,6 +17,8 @@ export interface JournalEntry {
   was_running: boolean
   /** Containers that may be stopped or paused by us, in the order they were stopped. Empty once all are back. */
   containers: StoppedContainer[]
+  /** Fingerprint of the Docker Engine they are in; missing or empty when it is not known. */
+  engine?: string
   stopped_at: string | null
   /** The unfinished file; removed unless `outcome` says it is complete. */
   partial: string | null

@@ -1,6 +1,6 @@
 // What must be brought to its end although the process that began it is gone: stopped containers are started, an
 // unfinished file is removed, a complete one gets its name, and the outcome waits for the server.
-import { lstat, rm, stat } from 'node:fs/promises'
+import { lstat, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { messageOf } from 'db/domain/errors'
 import type { LogLevel } from 'db/domain/job'
@@ -11,6 +11,7 @@ import type Docker from 'dockerode'
 import { startContainers } from './docker/start-containers.ts'
 import { codeOf, publish } from './durable.ts'
 import type { Journal, JournalEntry, OpenEntry } from './journal.ts'
+import { removeTree } from './remove-tree.ts'
 
 type Say = (level: LogLevel, text: string) => void
 
@@ -32,15 +33,15 @@ export interface Leftovers {
 
 export function openLeftovers(journal: Journal, docker: Docker, log: Say): Leftovers {
   const open = new Map<number, OpenEntry>()
+  /** Ids of containers that have come up by trying again, by task. */
+  const risen = new Map<number, Set<string>>()
 
   async function keep(entry: OpenEntry): Promise<void> {
     // what has come up meanwhile is not down again because an older account of it says so
-    const known = open.get(entry.task_id)
-    const containers = known
-      ? entry.containers.filter(({ id }) => known.containers.some((container) => container.id === id))
-      : entry.containers
+    const containers = entry.containers.filter(({ id }) => !risen.get(entry.task_id)?.has(id))
     if (containers.length === 0 && entry.outcome === null && entry.partial === null) {
       open.delete(entry.task_id)
+      risen.delete(entry.task_id)
       await journal.clear(entry.task_id)
     } else {
       open.set(entry.task_id, { ...entry, containers })
@@ -58,7 +59,7 @@ export function openLeftovers(journal: Journal, docker: Docker, log: Say): Lefto
           lines.push({ seq: afterAllLines + lines.length, at: new Date().toISOString(), level, text })
         }
         say('warn', 'The agent ended during this step; it has been started again and finishes what it left')
-        return { entry, lines, say, back: bringBack(docker, entry.containers, say) }
+        return { entry, lines, say, back: bringBack(docker, entry, say) }
       })
       const leftBehind: LeftBehind[] = []
       for (const { entry, lines, say, back } of found) {
@@ -83,11 +84,11 @@ export function openLeftovers(journal: Journal, docker: Docker, log: Say): Lefto
 
     async tryAgain() {
       for (const entry of [...open.values()].filter((entry) => entry.containers.length > 0)) {
-        const containers = await bringBack(docker, entry.containers, (level, text) =>
-          log(level, prefixOf(entry) + text),
-        )
+        const containers = await bringBack(docker, entry, (level, text) => log(level, prefixOf(entry) + text))
+        const up = entry.containers.filter(({ id }) => !containers.some((container) => container.id === id))
+        risen.set(entry.task_id, new Set([...(risen.get(entry.task_id) ?? []), ...up.map(({ id }) => id)]))
         const now = open.get(entry.task_id)
-        if (now) await keep({ ...now, containers })
+        if (now) await keep(now)
       }
     },
 
@@ -103,11 +104,12 @@ function prefixOf({ stack }: Pick<JournalEntry, 'stack'>): string {
 /** Resolves with the containers that are still down. */
 async function bringBack(
   docker: Docker,
-  containers: JournalEntry['containers'],
+  { containers, engine = '' }: OpenEntry,
   say: Say,
 ): Promise<JournalEntry['containers']> {
   if (containers.length === 0) return []
-  const report = await startContainers(docker, containers, (text) => say('info', text), null)
+  const report = await startContainers(docker, containers, (text) => say('info', text), null, engine)
+  for (const name of report.replaced) say('info', `Container ${name} was replaced by a new one, which is up`)
   for (const warning of report.warnings) say('warn', warning)
   for (const { container, reason } of report.failed)
     say('error', `${container.name} could not be started: ${reason}. The agent keeps trying until it runs.`)
@@ -134,7 +136,7 @@ async function settleFile(
   let partial = entry.partial
   if (partial) {
     try {
-      await rm(partial, { force: true })
+      await removeTree(partial)
       say('info', `Removed the unfinished file ${partial}`)
       partial = null
     } catch (error) {
@@ -174,8 +176,8 @@ async function finishPublishing(partial: string, final: string, outcome: TaskOut
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
     // it had its name already
-    const { size } = await stat(final)
-    if (size !== outcome.backup?.size_bytes)
-      throw new Error(`${final} has ${size} bytes instead of ${outcome.backup?.size_bytes}`, { cause: error })
+    const found = await stat(final)
+    if (found.isFile() && found.size !== outcome.backup?.size_bytes)
+      throw new Error(`${final} has ${found.size} bytes instead of ${outcome.backup?.size_bytes}`, { cause: error })
   }
 }

@@ -12,6 +12,8 @@ import {
   type PackFolderRequest,
   type PackRequest,
   type PackResult,
+  type SurveyRequest,
+  type SurveyResult,
   type VerifyRequest,
   type VerifyResult,
 } from './protocol.ts'
@@ -24,6 +26,7 @@ export interface Engine extends AsyncDisposable {
   pack(request: Omit<PackRequest, 'op'>, onEvent: OnEvent): Promise<PackResult>
   packFolder(request: Omit<PackFolderRequest, 'op'>, onEvent: OnEvent): Promise<PackResult>
   verify(request: Omit<VerifyRequest, 'op'>, onEvent: OnEvent): Promise<VerifyResult>
+  survey(request: Omit<SurveyRequest, 'op'>, onEvent: OnEvent): Promise<SurveyResult>
   /** Ends the process by SIGKILL, which a stopped process obeys too. */
   kill(): void
 }
@@ -105,6 +108,7 @@ export function startEngine({ signal }: { signal?: AbortSignal } = {}): Engine {
     },
     pack: (request, onEvent) => ask<PackResult>({ op: 'pack', ...request }, onEvent),
     packFolder: (request, onEvent) => ask<PackResult>({ op: 'packFolder', ...request }, onEvent),
+    survey: (request, onEvent) => ask<SurveyResult>({ op: 'survey', ...request }, onEvent),
     verify: (request, onEvent) => ask<VerifyResult>({ op: 'verify', ...request }, onEvent),
     kill() {
       end(new EngineError('ENDED', endedText(null, 'SIGKILL', '')))

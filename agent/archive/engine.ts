@@ -13,6 +13,7 @@ import {
 } from './protocol.ts'
 import { Pulse } from './pulse.ts'
 import { Remarks } from './remarks.ts'
+import { survey } from './survey.ts'
 import { verify } from './verify.ts'
 
 const packed = new Map<string, PackResult>()
@@ -23,6 +24,7 @@ async function answer(request: EngineRequest): Promise<EngineReply> {
     if (request.op === 'verify') {
       return { type: 'done', result: await verify(request, packed.get(request.file), pulse) }
     }
+    if (request.op === 'survey') return { type: 'done', result: await survey(request, new Remarks(send), pulse) }
     packed.delete(request.out)
     const result = await make(request, new Remarks(send), pulse)
     packed.set(request.out, result)

@@ -22,11 +22,7 @@ export async function pack(request: PackRequest, remarks: Remarks, pulse: Pulse,
     writer = openWriter(request, remarks)
     const excluded = [...request.exclude.map(identityOf).filter((stat) => stat !== undefined), writer.stat()]
     const exclusion = new Exclusion(request.patterns)
-    const found = walkAll(roots, (root, name, stat) => {
-      if (excluded.some((other) => other.ino === stat.ino && other.dev === stat.dev)) return true
-      return exclusion.leavesOut(name.slice(root.name.length + 1), stat.isDirectory())
-    })
-    const result = await write(found, request.append, writer, remarks, pulse, now)
+    const result = await write(walkAll(roots, excluded, exclusion), request.append, writer, remarks, pulse, now)
     if (request.patterns.length > 0) remarks.onAll('note', exclusion.inWords())
     return result
   } finally {
@@ -87,13 +83,18 @@ async function write(
   }
 }
 
-/** Takes the roots over, one by one. */
-function* walkAll(
+/** Takes the roots over, one by one. `excluded` are folders or files by identity, however reached. */
+export function* walkAll(
   roots: OpenFolder[],
-  leavesOut: (root: OpenFolder, name: string, stat: BigIntStats) => boolean,
+  excluded: BigIntStats[],
+  exclusion: Exclusion,
 ): Generator<Found | Unvisited, void, void> {
   for (let root = roots.shift(); root !== undefined; root = roots.shift()) {
-    yield* walk(root, leavesOut.bind(null, root))
+    const above = root.name.length + 1
+    yield* walk(root, (name, stat) => {
+      if (excluded.some((other) => other.ino === stat.ino && other.dev === stat.dev)) return true
+      return exclusion.leavesOut(name.slice(above), stat.isDirectory())
+    })
   }
 }
 
@@ -107,7 +108,7 @@ function refuseOwnNames({ format, sources }: PackRequest): void {
     throw new EngineError('EEXIST', `a folder backup needs the name ${own.prefix} for itself: choose another format`)
 }
 
-function openRoots(sources: Source[], roots: OpenFolder[], remarks: Remarks): void {
+export function openRoots(sources: Source[], roots: OpenFolder[], remarks: Remarks): void {
   for (const source of sources) {
     try {
       roots.push(openRoot(source))
@@ -119,6 +120,6 @@ function openRoots(sources: Source[], roots: OpenFolder[], remarks: Remarks): vo
   }
 }
 
-function identityOf(path: string): BigIntStats | undefined {
+export function identityOf(path: string): BigIntStats | undefined {
   return statSync(path, { bigint: true, throwIfNoEntry: false })
 }

@@ -49,7 +49,12 @@ export interface VerifyRequest {
   format: ArchiveFormat
 }
 
-export type EngineRequest = PackRequest | PackFolderRequest | VerifyRequest
+/** Counts what packing would take, and reads no file. */
+export interface SurveyRequest extends Pick<PackRequest, 'sources' | 'exclude' | 'patterns'> {
+  op: 'survey'
+}
+
+export type EngineRequest = PackRequest | PackFolderRequest | VerifyRequest | SurveyRequest
 
 export interface PackResult {
   /** Regular files of the sources, hard links to one counted each. */
@@ -73,6 +78,13 @@ export interface PackResult {
   lost_count: number
 }
 
+export interface SurveyResult {
+  /** Regular files, hard links to one counted once. */
+  files: number
+  /** Of their content. */
+  bytes: number
+}
+
 export interface VerifyResult {
   entry_count: number
   content_bytes: number
@@ -94,7 +106,7 @@ export type RemarkEvent = { type: 'note' | 'warning'; path: string; text: string
 export type EngineEvent = ProgressEvent | RemarkEvent
 
 export type EngineReply =
-  { type: 'done'; result: PackResult | VerifyResult } | { type: 'error'; code: string; message: string }
+  { type: 'done'; result: PackResult | VerifyResult | SurveyResult } | { type: 'error'; code: string; message: string }
 
 /** Why the archive process could not do what it was asked. `code` is a system error code, or CORRUPT for a failed verify. */
 export class EngineError extends Error {

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { messageOf } from 'db/domain/errors'
+import { composeOptions, type ComposeProject } from './compose-command.ts'
 
 const run = promisify(execFile)
 
@@ -20,10 +21,9 @@ export interface ComposeConfig {
  * Runs `docker compose config` in the stack's directory, with the files its containers were made from.
  * Services of inactive profiles are included: their volumes are the stack's too. Never throws.
  */
-export async function composeConfig(directory: string, project: string, files: string[]): Promise<ComposeConfig> {
-  const options = ['compose', '--project-directory', directory, ...(project ? ['--project-name', project] : [])]
-  const chosen = [...options, ...files.flatMap((file) => ['--file', file]), '--profile', '*', 'config']
-  const settings = { cwd: directory, timeout: 30_000, maxBuffer: 16 * 1024 * 1024 }
+export async function composeConfig(project: ComposeProject): Promise<ComposeConfig> {
+  const chosen = [...composeOptions(project), '--profile', '*', 'config']
+  const settings = { cwd: project.directory, timeout: 30_000, maxBuffer: 16 * 1024 * 1024 }
   try {
     const [yaml, json] = await Promise.all([
       run('docker', chosen, settings),
@@ -32,7 +32,7 @@ export async function composeConfig(directory: string, project: string, files: s
     const { volumes = {} } = JSON.parse(json.stdout) as { volumes?: Record<string, { name?: string } | null> }
     return {
       text: yaml.stdout,
-      volumes: Object.entries(volumes).map(([key, volume]) => volume?.name ?? `${project}_${key}`),
+      volumes: Object.entries(volumes).map(([key, volume]) => volume?.name ?? `${project.name}_${key}`),
       problem: '',
       broken: false,
     }

@@ -41,6 +41,16 @@ function explain(error: unknown): string {
   return `Docker cannot be reached at ${where}: ${messageOf(error)}`
 }
 
+/**
+ * Tells engines, and data roots of one engine, apart: the network "host" is made once for each data root and lives as
+ * long, while the engine's own id may be kept elsewhere. Empty when the engine does not say.
+ */
+export async function fingerprint(docker: Docker): Promise<string> {
+  const { ID = '' } = (await within(15_000, 'Docker', docker.info())) as { ID?: string }
+  const networks = await within(15_000, 'Docker', docker.listNetworks({ filters: { type: ['builtin'] } }))
+  return ID && `${ID} ${networks.find(({ Name }) => Name === 'host')?.Id ?? ''}`
+}
+
 /** Podman's socket speaks Docker's protocol; what systemd runs for it is not ours to stop. */
 export async function isPodman(docker: Docker): Promise<boolean> {
   const version = (await docker.version()) as { Components?: { Name: string }[] }

@@ -9,6 +9,8 @@ export interface ComposeLabels {
   workingDir: string
   /** As named by -f; may lie anywhere. */
   configFiles: string[]
+  /** As named by --env-file. */
+  envFiles: string[]
 }
 
 /** Null for a container that Compose did not make. */
@@ -20,6 +22,7 @@ export function composeLabels(labels: Record<string, string> | null | undefined)
     service: labels['com.docker.compose.service'] ?? '',
     workingDir: labels['com.docker.compose.project.working_dir'] ?? '',
     configFiles: (labels['com.docker.compose.project.config_files'] ?? '').split(',').filter(Boolean),
+    envFiles: (labels['com.docker.compose.project.environment_file'] ?? '').split(',').filter(Boolean),
   }
 }
 

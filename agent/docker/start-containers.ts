@@ -3,14 +3,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type Docker from 'dockerode'
 import type { ContainerInspectInfo } from 'dockerode'
 import { messageOf } from 'db/domain/errors'
+import { fingerprint } from './engine.ts'
 import { waitUntilHealthy } from './health.ts'
 import { startOrder } from './order.ts'
 import type { StoppedContainer } from './stopped-container.ts'
+import { within } from '../within.ts'
 
 export interface StartReport {
   /** Those that could not be brought back, with the reason; empty when all are up. */
   failed: { container: StoppedContainer; reason: string }[]
-  /** Up, but something is not as it was: unhealthy, replaced, gone. */
+  /** Names of those that somebody replaced by new ones, which are up. */
+  replaced: string[]
+  /** Up, but something is not as it was: unhealthy, or gone. */
   warnings: string[]
 }
 
@@ -22,7 +26,8 @@ const startTimeoutMs = 60_000
 /**
  * Starts what is not running, unpauses what we paused. A container that somebody removed is not missed.
  * `asked`: those that were asked to stop; null when an earlier process did the asking and nobody knows.
- * Never throws: what could not be started is in the report.
+ * `engine`: the fingerprint of the engine they were stopped in; in another one, a container that is not there is
+ * not gone. Never throws: what could not be started is in the report.
  *
  * A container that was asked to stop still runs for its grace period, even if the request was given up, and then stays
  * down whatever its restart policy. So one that may have been asked is waited for before it counts as up.
@@ -32,8 +37,9 @@ export async function startContainers(
   containers: StoppedContainer[],
   say: Say,
   asked: ReadonlySet<string> | null,
+  engine = '',
 ): Promise<StartReport> {
-  const report: StartReport = { failed: [], warnings: [] }
+  const report: StartReport = { failed: [], replaced: [], warnings: [] }
   const unsure: StoppedContainer[] = []
   const found = new Map<string, string>()
   for (const group of startOrder(containers)) {
@@ -48,7 +54,7 @@ export async function startContainers(
         try {
           if (asked?.has(container.id) && (await mayBeEnding(docker, container))) await waitForItsEnd(docker, container)
           else if (asked === null && (await mayBeEnding(docker, container))) unsure.push(container)
-          const id = await bringBack(docker, container, report, say)
+          const id = await bringBack(docker, container, report, say, engine)
           // one that was only frozen goes on as it was; checks that ran out meanwhile say nothing about it
           if (id && container.action === 'stop') found.set(container.id, id)
         } catch (error) {
@@ -62,7 +68,7 @@ export async function startContainers(
     unsure.map(async (container) => {
       try {
         await waitForItsEnd(docker, container)
-        await bringBack(docker, container, report, say)
+        await bringBack(docker, container, report, say, engine)
       } catch (error) {
         report.failed.push({ container, reason: messageOf(error) })
       }
@@ -96,18 +102,18 @@ async function bringBack(
   container: StoppedContainer,
   report: StartReport,
   say: Say,
+  engine: string,
 ): Promise<string | null> {
   for (let attempt = 1; ; attempt++) {
     try {
       const present = await findAgain(docker, container)
       if (!present) {
-        report.warnings.push(
-          `container ${container.name} was removed by somebody while it was stopped, and is not started`,
-        )
+        if (engine && (await fingerprint(docker)) !== engine)
+          throw new Error('another Docker Engine answers, or one whose data are not there yet')
+        report.warnings.push(await removedText(docker, container))
         return null
       }
-      if (present.Id !== container.id)
-        report.warnings.push(`container ${container.name} was replaced while it was stopped`)
+      if (present.Id !== container.id && !report.replaced.includes(container.name)) report.replaced.push(container.name)
       if (present.State.Paused) {
         await docker.getContainer(present.Id).unpause({ abortSignal: AbortSignal.timeout(startTimeoutMs) })
         say(`Unpaused ${container.name}`)
@@ -122,6 +128,18 @@ async function bringBack(
       await sleep(attempt * 2000)
     }
   }
+}
+
+/** Nothing is ever pulled to bring a stack back: what would need that is left, and explained. */
+async function removedText(docker: Docker, container: StoppedContainer): Promise<string> {
+  const removed = `container ${container.name} was removed by somebody while it was stopped, and is not started`
+  if (!container.image) return removed
+  const isThere = await within(15_000, 'Docker', docker.getImage(container.image).inspect()).then(
+    () => true,
+    (error: unknown) => (error as { statusCode?: number }).statusCode !== 404,
+  )
+  if (isThere) return removed
+  return `${removed}: a new one would need its image ${container.image}, which is not on this host, and images are not pulled for that`
 }
 
 async function start(docker: Docker, id: string): Promise<void> {

@@ -39,6 +39,7 @@ export function chooseContainers(
         project: labels['com.docker.compose.project'] ?? '',
         service: labels['com.docker.compose.service'] ?? '',
         number: labels['com.docker.compose.container-number'] ?? '',
+        image: container.Config.Image,
         action: mode === 'pause' || container.HostConfig.AutoRemove ? 'pause' : 'stop',
         started_at: container.State.StartedAt,
         grace: graceOf(container),
@@ -59,7 +60,7 @@ function graceOf(container: ContainerInspectInfo): number {
   return seconds < 0 ? 600 : Math.min(seconds, 600)
 }
 
-function isOwn(container: ContainerInspectInfo, own: { id: string; project: string } | null): boolean {
+export function isOwn(container: ContainerInspectInfo, own: { id: string; project: string } | null): boolean {
   if (!own) return false
   const project = container.Config.Labels?.['com.docker.compose.project'] ?? ''
   return container.Id === own.id || (own.project !== '' && project === own.project)
@@ -71,12 +72,14 @@ export function nameOf(container: ContainerInspectInfo): string {
 
 /**
  * Stops `containers` in reverse dependency order, each with its own grace period, and gives back the function that
- * brings back all of them, however far the stopping came. The caller has written them to its journal before.
+ * brings back all of them, however far the stopping came. The caller has written them to its journal before, with the
+ * fingerprint of the engine.
  */
 export function stopStack(
   docker: Docker,
   containers: StoppedContainer[],
   say: Say,
+  engine: string,
 ): { stop(signal: AbortSignal): Promise<void>; start(): Promise<StartReport> } {
   const asked = new Set<string>()
   return {
@@ -88,7 +91,7 @@ export function stopStack(
         for (const one of stopped) if (one.status === 'rejected') throw one.reason
       }
     },
-    start: () => startContainers(docker, containers, say, asked),
+    start: () => startContainers(docker, containers, say, asked, engine),
   }
 }
 

@@ -7,6 +7,8 @@ export interface StoppedContainer {
   project: string
   service: string
   number: string
+  /** As its service names it. */
+  image: string
   /** stop: stopped with its own grace period. pause: frozen, because stopping would delete it or the archive says so. */
   action: 'stop' | 'pause'
   /** Docker's State.StartedAt when it was chosen: while it is the same, the container has not been started since. */

@@ -2,16 +2,20 @@
 import type { ArchiveFormat } from 'db/domain/archive'
 import { messageOf } from 'db/domain/errors'
 import { binarySize, counted } from 'db/domain/size'
-import type { MadeBackup, TaskOf, TaskOutcome } from 'db/domain/task'
+import type { ArchiveStackPayload, MadeBackup, PullResult, TaskOf, TaskOutcome } from 'db/domain/task'
 import { startEngine, type Engine } from '../archive/client.ts'
 import type { EngineEvent, PackResult } from '../archive/protocol.ts'
 import { JobCancelled } from '../cancelled.ts'
+import type { StoppedContainer } from '../docker/stopped-container.ts'
 import { codeOf, publish } from '../durable.ts'
 import type { OpenEntry } from '../journal.ts'
 import type { TaskReport } from '../task-report.ts'
 import { within } from '../within.ts'
 import { createBackupFile, refuseWithoutSpace, type BackupFile } from './backup-file.ts'
+import { dryRun } from './dry-run.ts'
 import { manifestOf } from './manifest.ts'
+import { pullImages } from './pull-images.ts'
+import { unlessStalled } from './read-back.ts'
 import { resolveStack, type ResolvedStack } from './resolve-stack.ts'
 import type { Tools } from './tools.ts'
 import { whileStopped } from './while-stopped.ts'
@@ -27,9 +31,11 @@ export async function archiveStack(
   signal: AbortSignal,
 ): Promise<TaskOutcome> {
   const attempt = newAttempt(task)
+  if (task.payload.dry_run) return dryRun(task.payload, task.payload.dry_run, tools, report, signal)
   let outcome: TaskOutcome
   try {
-    outcome = await makeBackup(attempt, task, tools, report, signal)
+    const made = await makeBackup(attempt, task, tools, report, signal)
+    outcome = await pullAfter(attempt, made, task.payload, tools, report, signal)
   } catch (error) {
     const cancelled = signal.aborted && signal.reason instanceof JobCancelled
     outcome = outcomeOf(attempt, cancelled ? 'cancelled' : 'failed', messageOf(error), null)
@@ -63,7 +69,7 @@ async function makeBackup(
   tools: Tools,
   report: TaskReport,
   signal: AbortSignal,
-): Promise<TaskOutcome> {
+): Promise<{ stack: ResolvedStack; outcome: TaskOutcome }> {
   const { payload } = task
   const at = new Date()
   if (tools.leftovers.stacksStillDown().includes(payload.stack.path))
@@ -89,6 +95,7 @@ async function makeBackup(
   attempt.entry = {
     ...attempt.entry,
     containers: stack.toStop,
+    engine: stack.engine,
     partial: file.partial,
     stopped_at: stack.toStop.length > 0 ? at.toISOString() : null,
   }
@@ -96,7 +103,7 @@ async function makeBackup(
 
   packing.begin()
   const window = await whileStopped(
-    { stackPath: payload.stack.path, mode: payload.archive.mode, containers: stack.toStop },
+    { stackPath: payload.stack.path, mode: payload.archive.mode, containers: stack.toStop, engine: stack.engine },
     tools,
     report,
     packing.signal,
@@ -122,7 +129,44 @@ async function makeBackup(
 
   const packed = window.worked.result
   await verify(engine, file, payload.archive.format, packed, report)
-  return publishBackup(attempt, file, packed, at, tools, report, payload.archive.format)
+  return { stack, outcome: await publishBackup(attempt, file, packed, at, tools, report, payload.archive.format) }
+}
+
+/** "Always pull images on start". The backup is made, whatever becomes of this. */
+async function pullAfter(
+  attempt: Attempt,
+  { stack, outcome }: { stack: ResolvedStack; outcome: TaskOutcome },
+  payload: ArchiveStackPayload,
+  tools: Tools,
+  report: TaskReport,
+  signal: AbortSignal,
+): Promise<TaskOutcome> {
+  if (!payload.pull || !stack.was_running) return outcome
+  const why =
+    payload.archive.mode === 'stop'
+      ? attempt.stillDown && 'containers are still down'
+      : `the mode ${payload.archive.mode} does not start the stack`
+  if (why) {
+    report.say('info', `Images are not pulled: ${why}`)
+    return outcome
+  }
+  const journal = async (containers: StoppedContainer[]) => {
+    const pull: PullResult = { status: 'failed', reason: 'the agent ended while it used new images', lines: [] }
+    const reason = [outcome.reason, pull.reason].filter(Boolean).join('; ')
+    const known: TaskOutcome = { ...outcome, status: 'warning', reason, pull }
+    attempt.entry = { ...attempt.entry, containers, partial: null, final: null, outcome: known }
+    await tools.journal.write(attempt.entry)
+  }
+  const pulling = { payload, stack, tools, report, journal }
+  const { pull, failed, warnings } = await pullImages(pulling, payload.pull.inactivity_timeout, signal)
+  attempt.entry = { ...attempt.entry, containers: failed.map(({ container }) => container) }
+  attempt.warnings.push(...warnings)
+  attempt.stillDown = failed.map(({ container, reason }) => `${container.name} is down: ${reason}`).join('; ')
+  const cancelled = signal.aborted && signal.reason instanceof JobCancelled
+  const { backup, archive_path } = outcome
+  const made = backup && archive_path ? { backup, archive_path } : null
+  const status = cancelled ? 'cancelled' : attempt.warnings.length > 0 ? 'warning' : 'success'
+  return { ...outcomeOf(attempt, status, '', made), pull }
 }
 
 /** Aborts on cancel, and `maxDowntime` seconds after `begin` unless `end` came first. */
@@ -148,9 +192,11 @@ async function recordStart(
   report: TaskReport,
 ): Promise<void> {
   const { started } = window
+  const replaced = started.replaced.map((name) => `container ${name} was replaced while it was stopped`)
+  const warnings = [...window.warnings, ...replaced, ...started.warnings]
   attempt.downtime_seconds = window.downtime_seconds
-  attempt.warnings.push(...window.warnings, ...started.warnings)
-  for (const warning of [...window.warnings, ...started.warnings]) report.say('warn', capitalised(warning))
+  attempt.warnings.push(...warnings)
+  for (const warning of warnings) report.say('warn', capitalised(warning))
   attempt.stillDown = started.failed
     .map(({ container, reason }) => `${container.name} could not be started: ${reason}`)
     .join('; ')
@@ -185,16 +231,6 @@ async function verify(
   if (read.sha256 !== packed.sha256) throw new Error(`What was read back from ${file.partial} is not what was written`)
 }
 
-/** The stack is up by now, so reading back has no deadline; but a disk that gives nothing for five minutes is given up. */
-async function unlessStalled<Result>(engine: Engine, work: (alive: () => void) => Promise<Result>): Promise<Result> {
-  const timer = setTimeout(() => engine.kill(), 5 * 60_000)
-  try {
-    return await work(() => void timer.refresh())
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
 async function publishBackup(
   attempt: Attempt,
   file: BackupFile,
@@ -202,7 +238,7 @@ async function publishBackup(
   at: Date,
   tools: Tools,
   report: TaskReport,
-  format: MadeBackup['format'],
+  format: ArchiveFormat,
 ): Promise<TaskOutcome> {
   report.phase('finish')
   const backup: MadeBackup = {
@@ -231,6 +267,7 @@ async function publishBackup(
   await publish(file.partial, file.final).catch((error: unknown) => {
     throw new Error(`The backup could not get its name ${file.final} (${codeOf(error)})`, { cause: error })
   })
+  await tools.ledger.whole(file.path).catch((error: unknown) => report.say('warn', messageOf(error)))
   report.say('info', `Backup: ${file.final} (${binarySize(packed.size_bytes)}, verified)`)
   return outcome
 }

@@ -4,10 +4,18 @@ import { basename } from 'node:path'
 import type { ContainerInspectInfo, VolumeInspectInfo } from 'dockerode'
 import type { ArchiveStackPayload } from 'db/domain/task'
 import type { Source } from '../archive/protocol.ts'
+import type { ComposeProject } from '../docker/compose-command.ts'
 import { composeConfig, type ComposeConfig } from '../docker/compose-config.ts'
 import { coverageOf, judgeVolume } from '../docker/coverage.ts'
 import { containersOf, inspectAll, otherWriters } from '../docker/discover.ts'
-import { askDocker, findOwnContainer, isInContainer, isPodman, type OwnContainer } from '../docker/engine.ts'
+import {
+  askDocker,
+  findOwnContainer,
+  fingerprint,
+  isInContainer,
+  isPodman,
+  type OwnContainer,
+} from '../docker/engine.ts'
 import { composeLabels } from '../docker/projects.ts'
 import { chooseContainers, nameOf, wasUp } from '../docker/stop-stack.ts'
 import type { StoppedContainer } from '../docker/stopped-container.ts'
@@ -18,6 +26,10 @@ export interface ResolvedStack {
   was_running: boolean
   /** What has to be stopped or paused; empty in live mode and when nothing runs. */
   toStop: StoppedContainer[]
+  /** The container this agent runs in; null outside one. */
+  own: OwnContainer | null
+  /** Fingerprint of the Docker Engine. */
+  engine: string
   /** The stack's directory first, then its volumes. */
   sources: Source[]
   containers: ContainerInspectInfo[]
@@ -46,6 +58,8 @@ export async function resolveStack(
     return {
       was_running: false,
       toStop: [],
+      own: null,
+      engine: '',
       sources: [source],
       containers: [],
       volumes: [],
@@ -63,8 +77,7 @@ export async function resolveStack(
   const all = await inspectAll(tools.docker)
   const containers = await containersOf(stack.path, all)
   if (archive.mode !== 'live') await refuseForeignControl(tools, containers)
-  const files = containers.flatMap((container) => composeLabels(container.Config.Labels)?.configFiles ?? [])
-  const compose = await composeConfig(stack.path, stack.project, await present([...new Set(files)]))
+  const compose = await composeConfig(await projectOf(stack.project, stack.path, containers))
   const volumes = (await tools.docker.listVolumes()).Volumes
   const coverage = await chooseVolumes(payload, containers, compose, volumes)
   const warnings = [...coverage.warnings, ...ownStackWarnings(containers, own, payload)]
@@ -89,6 +102,8 @@ export async function resolveStack(
   return {
     was_running: up.length > 0,
     toStop: archive.mode === 'live' ? [] : chooseContainers(containers, all, archive.mode, own),
+    own,
+    engine: await fingerprint(tools.docker).catch(() => ''),
     sources: [source, ...coverage.sources],
     containers,
     volumes: volumes.filter((volume) => coverage.names.has(volume.Name)),
@@ -166,7 +181,23 @@ async function chooseVolumes(
   return { sources, notCovered: [...new Set(notCovered)], warnings, names }
 }
 
+/** With the files its containers were made from; those Compose finds itself when the agent cannot see them all. */
+export async function projectOf(
+  name: string,
+  directory: string,
+  containers: ContainerInspectInfo[],
+): Promise<ComposeProject> {
+  const labels = containers.map((container) => composeLabels(container.Config.Labels)).filter((one) => one !== null)
+  return {
+    name,
+    directory,
+    files: await present(labels.flatMap(({ configFiles }) => configFiles)),
+    envFiles: await present(labels.flatMap(({ envFiles }) => envFiles)),
+  }
+}
+
 async function present(files: string[]): Promise<string[]> {
-  const found = await Promise.all(files.map((file) => stat(file).catch(() => null)))
-  return found.every((file) => file?.isFile()) ? files : []
+  const distinct = [...new Set(files)]
+  const found = await Promise.all(distinct.map((file) => stat(file).catch(() => null)))
+  return found.every((file) => file?.isFile()) ? distinct : []
 }

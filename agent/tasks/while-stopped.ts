@@ -23,13 +23,18 @@ export interface Window<Result> {
  * does not depend on how well the work went, and both kinds of trouble are told.
  */
 export async function whileStopped<Result>(
-  { stackPath, mode, containers }: { stackPath: string; mode: ArchiveMode; containers: StoppedContainer[] },
+  {
+    stackPath,
+    mode,
+    containers,
+    engine,
+  }: { stackPath: string; mode: ArchiveMode; containers: StoppedContainer[]; engine: string },
   tools: Tools,
   report: TaskReport,
   signal: AbortSignal,
   work: () => Promise<Result>,
 ): Promise<Window<Result>> {
-  const window = stopStack(tools.docker, containers, (text) => report.say('info', text))
+  const window = stopStack(tools.docker, containers, (text) => report.say('info', text), engine)
   const warnings: string[] = []
   const begun = performance.now()
   const begunAt = new Date()
