@@ -7,13 +7,13 @@ import type { JobStatus, JobTrigger } from '../domain/job.ts'
 import type { CleanUpPayload, Finding, KnownBackup } from '../domain/task.ts'
 import { closeUnreachableCare, writeLogLine } from './care.ts'
 import { readSettings } from './settings.ts'
-import { takeTurn } from './timers.ts'
+import { nextTurn, takeTurn } from './timers.ts'
 
 export interface CleanupRun {
   triggered_by: JobTrigger
   /** Says what would go, and leaves it. */
   dry_run: boolean
-  tasks: CleanupTask[]
+  tasks: readonly CleanupTask[]
   scheduled_for?: Date
 }
 
@@ -26,16 +26,16 @@ export interface CleanupState {
   missed_runs: { scheduled_for: string; reason: string }[]
 }
 
-export async function cleanupState(sql: Query): Promise<CleanupState> {
-  const { enabled } = await readSettings(sql, 'cleanup')
-  const [state] = await sql<[CleanupState]>`
+export async function cleanupState(sql: Query, now: Date, timeZone: string): Promise<CleanupState> {
+  const { enabled, cron, time_zone } = await readSettings(sql, 'cleanup')
+  const next_run_at = enabled ? await nextTurn(sql, 'cleanup', cron, time_zone || timeZone, now) : null
+  const [state] = await sql<[Omit<CleanupState, 'next_run_at'>]>`
     select
-      case when ${enabled}::boolean then (select next_run_at from archiver.timers where name = 'cleanup') end as next_run_at,
       (select jsonb_build_object('id', j.id, 'status', j.status, 'is_dry_run', j.is_dry_run, 'created_at', j.created_at, 'end_time', j.end_time)
         from archiver.jobs as j where j.job_type = 'cleanup' and j.options ? 'tasks' order by j.id desc limit 1) as last_job,
       (select coalesce(jsonb_agg(jsonb_build_object('scheduled_for', m.scheduled_for, 'reason', m.reason) order by m.scheduled_for desc), '[]')
         from (select * from archiver.missed_runs where archive_id is null order by scheduled_for desc limit 5) as m) as missed_runs`
-  return state
+  return { next_run_at, ...state }
 }
 
 /** Resolves with the job's id; the worker does the rest (functions/tasks/run_cleanup). Throws Conflict while one runs. */

@@ -2,7 +2,7 @@
 import type { Query } from '../connect.ts'
 import { nextRuns } from '../domain/schedule.ts'
 
-export type Timer = 'cleanup' | 'verify'
+type Timer = 'cleanup' | 'verify'
 
 /**
  * The time that has come, or null; then the next one is set, in the caller's transaction, so that of several servers
@@ -27,4 +27,17 @@ export async function takeTurn(
     await sql`
       update archiver.timers set cron = ${cron}, time_zone = ${timeZone}, next_run_at = ${next()} where name = ${name}`
   return due
+}
+
+/** When it is due next; in the past when that is now. */
+export async function nextTurn(
+  sql: Query,
+  name: Timer,
+  cron: string,
+  timeZone: string,
+  now: Date,
+): Promise<Date | null> {
+  const [timer] = await sql<{ next_run_at: Date | null }[]>`
+    select next_run_at from archiver.timers where name = ${name} and cron = ${cron} and time_zone = ${timeZone}`
+  return timer ? timer.next_run_at : (nextRuns(cron, { timeZone, after: now, count: 1 })[0] ?? null)
 }

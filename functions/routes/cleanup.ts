@@ -12,7 +12,7 @@ import { body, json, time } from './definitions.ts'
 
 const Cleanup = z
   .object({
-    next_run_at: time.nullable().openapi({ description: 'null while it is switched off, or was never yet due' }),
+    next_run_at: time.nullable().openapi({ description: 'null while it is switched off' }),
     last_job: z
       .object({
         id: z.number().int(),
@@ -39,7 +39,7 @@ const CleanupRun = z
   })
   .openapi('CleanupRun')
 
-export function cleanup({ sql }: Server) {
+export function cleanup({ sql, config }: Server) {
   return new OpenAPIHono<Env>({ defaultHook: answerInvalid })
     .openapi(
       createRoute({
@@ -64,7 +64,7 @@ export function cleanup({ sql }: Server) {
           }),
         },
       }),
-      async (c) => c.json({ cleanup: await cleanupState(sql) }, 200),
+      async (c) => c.json({ cleanup: await cleanupState(sql, new Date(), config.timeZone) }, 200),
     )
     .openapi(
       createRoute({

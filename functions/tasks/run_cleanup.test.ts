@@ -207,7 +207,10 @@ test('the cleanup runs when its time has come, once, in its own time zone', asyn
   const { sql } = database
   const jobs = () => sql`select triggered_by, is_dry_run, scheduled_for from archiver.jobs order by id`
   await startDueCleanup(sql, new Date('2026-11-23T00:00:00Z'), 'Europe/Berlin')
-  expect(await cleanupState(sql)).toMatchObject({ next_run_at: new Date('2026-11-23T01:30:00Z'), last_job: null })
+  expect(await cleanupState(sql, new Date('2026-11-23T00:00:00Z'), 'Europe/Berlin')).toMatchObject({
+    next_run_at: new Date('2026-11-23T01:30:00Z'),
+    last_job: null,
+  })
   await startDueCleanup(sql, new Date('2026-11-23T01:29:59Z'), 'Europe/Berlin')
   expect(await jobs()).toEqual([])
   await Promise.all([1, 2, 3].map(() => startDueCleanup(sql, new Date('2026-11-23T01:30:02Z'), 'Europe/Berlin')))
@@ -217,7 +220,7 @@ test('the cleanup runs when its time has come, once, in its own time zone', asyn
   // one that still runs keeps the next from beginning, and that is said
   await startDueCleanup(sql, new Date('2026-11-24T01:30:02Z'), 'Europe/Berlin')
   expect(await jobs()).toEqual([first])
-  expect(await cleanupState(sql)).toMatchObject({
+  expect(await cleanupState(sql, new Date('2026-11-23T00:00:00Z'), 'Europe/Berlin')).toMatchObject({
     next_run_at: new Date('2026-11-25T01:30:00Z'),
     last_job: { status: 'queued' },
     missed_runs: [{ reason: expect.stringMatching(/had not finished yet/) }],
@@ -238,12 +241,16 @@ test('the cleanup runs when its time has come, once, in its own time zone', asyn
   await changeSettings(sql, 'cleanup', { cron: '0 11 * * *', time_zone: 'UTC' })
   await startDueCleanup(sql, new Date('2026-11-27T12:01:00Z'), 'Europe/Berlin')
   expect(await jobs()).toHaveLength(2)
-  expect((await cleanupState(sql)).next_run_at).toEqual(new Date('2026-11-28T11:00:00Z'))
+  expect((await cleanupState(sql, new Date('2026-11-23T00:00:00Z'), 'Europe/Berlin')).next_run_at).toEqual(
+    new Date('2026-11-28T11:00:00Z'),
+  )
 
   await changeSettings(sql, 'cleanup', { enabled: false })
   await startDueCleanup(sql, new Date('2026-11-29T12:01:00Z'), 'Europe/Berlin')
   expect(await jobs()).toHaveLength(2)
-  expect(await cleanupState(sql)).toMatchObject({ next_run_at: null })
+  expect(await cleanupState(sql, new Date('2026-11-23T00:00:00Z'), 'Europe/Berlin')).toMatchObject({
+    next_run_at: null,
+  })
 })
 
 test('each day the backups that were not read for longest are read back', async () => {
