@@ -6,6 +6,9 @@ import { Pulse } from '../pulse.ts'
 import { Remarks } from '../remarks.ts'
 import { emptyFile } from './tree.ts'
 
+/** The same always: what is made of the same is the same. */
+const now = new Date('2026-11-23T12:34:56.789Z')
+
 export interface Packed {
   file: string
   result: PackResult
@@ -20,7 +23,7 @@ export async function packed(
   meanwhile: (bytesRead: number) => void = () => {},
 ): Promise<Packed> {
   const remarks: RemarkEvent[] = []
-  const file = emptyFile(join(folder, `${Math.random()}.tar.zst`))
+  const file = options.out ?? emptyFile(join(folder, String(Math.random())), options.format)
   const request: PackRequest = {
     op: 'pack',
     out: file,
@@ -32,12 +35,7 @@ export async function packed(
     append: [],
     ...options,
   }
-  const result = await pack(
-    request,
-    new Remarks((event) => remarks.push(event)),
-    new Interrupted(meanwhile),
-    new Date(),
-  )
+  const result = await pack(request, new Remarks((event) => remarks.push(event)), new Interrupted(meanwhile), now)
   return { file, result, remarks }
 }
 

@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { ArchiveFormat } from 'db/domain/archive'
 
 export const isRoot = process.getuid?.() === 0
 
@@ -31,18 +32,23 @@ export function ground(): Disposable & { path: string; source: string } {
   return { path: folder.path, source, [Symbol.dispose]: () => folder[Symbol.dispose]() }
 }
 
-/** An empty file to pack into, as the agent makes it. */
-export function emptyFile(path: string): string {
-  closeSync(openSync(path, 'wx'))
+/** An empty file or folder to pack into, as the agent makes it. */
+export function emptyFile(path: string, format: ArchiveFormat = 'tar.zst'): string {
+  if (format === 'folder') mkdirSync(path, 0o700)
+  else closeSync(openSync(path, 'wx'))
   return path
 }
 
-/** Extracts into a new folder and returns it. */
-export function extract(file: string, to: string): string {
+/** Restores a backup of any format into a new folder, with the tools of the system, and returns it. */
+export function extract(backup: string, to: string): string {
+  if (lstatSync(backup).isDirectory()) {
+    execFileSync('cp', ['-a', '--', backup, to])
+    return to
+  }
   mkdirSync(to)
   // GNU tar tells that it does not know hdrcharset, which other readers need
-  const options = ['-x', '-p', '--numeric-owner', '--zstd', '--warning=no-unknown-keyword', '--warning=no-timestamp']
-  execFileSync('tar', [...options, '-f', file, '-C', to], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const options = ['-x', '-p', '--numeric-owner', '--warning=no-unknown-keyword', '--warning=no-timestamp']
+  execFileSync('tar', [...options, '-f', backup, '-C', to], { stdio: ['ignore', 'pipe', 'inherit'] })
   return to
 }
 
@@ -72,6 +78,6 @@ export function contentOf(folder: string): string[] {
 
 /** What the tar holds in its own order, names as latin1. */
 export function namesIn(file: string): string[] {
-  const list = execFileSync('tar', ['-t', '--zstd', '--quoting-style=literal', '--show-transformed-names', '-f', file])
+  const list = execFileSync('tar', ['-t', '--quoting-style=literal', '--show-transformed-names', '-f', file])
   return list.toString('latin1').split('\n').slice(0, -1)
 }
