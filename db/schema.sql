@@ -246,6 +246,7 @@ create table archiver.prepared_files (
   sha256 text,
   reason text not null default ''::text,
   updated_at timestamp with time zone not null default now(),
+  attempts integer not null default 0,
   constraint prepared_files_backup_id_fkey FOREIGN KEY (backup_id) REFERENCES archiver.backups(id),
   constraint prepared_files_job_id_fkey FOREIGN KEY (job_id) REFERENCES archiver.jobs(id) ON DELETE SET NULL,
   constraint prepared_files_pkey PRIMARY KEY (backup_id),
@@ -1021,9 +1022,9 @@ begin
     jsonb_build_object('backup_id', backup.id));
   perform archiver.write_log(new_job, null, 'info', format('Packing the folder backup %s of stack %s into one file for download',
     backup.path, backup.stack_name));
-  insert into archiver.prepared_files as p (backup_id, state, job_id) values (backup.id, 'preparing', new_job)
+  insert into archiver.prepared_files as p (backup_id, state, job_id, attempts) values (backup.id, 'preparing', new_job, 1)
   on conflict on constraint prepared_files_pkey do update
-    set state = 'preparing', job_id = new_job, path = null, size_bytes = null, sha256 = null, reason = '', updated_at = now();
+    set state = 'preparing', job_id = new_job, path = null, size_bytes = null, sha256 = null, reason = '', attempts = p.attempts + 1, updated_at = now();
   perform archiver.add_task(new_job, null, backup.host_id, 'prepare_download', jsonb_build_object(
     'backup', jsonb_build_object('id', backup.id, 'path', backup.path, 'format', backup.format,
       'size_bytes', backup.size_bytes, 'sha256', backup.sha256),
@@ -1040,19 +1041,28 @@ CREATE OR REPLACE FUNCTION archiver.prepare_download_ended()
 AS $function$
 declare
   made jsonb := nullif(new.outcome -> 'prepared', 'null'::jsonb);
+  of_backup bigint := (new.payload -> 'backup' ->> 'id')::bigint;
   link record;
 begin
   update archiver.prepared_files as p
   set state = case when made is null then 'failed' else 'ready' end,
     path = made ->> 'path', size_bytes = (made ->> 'size_bytes')::bigint, sha256 = made ->> 'sha256',
-    reason = case when made is null then coalesce(new.outcome ->> 'reason', '') else '' end, updated_at = now()
-  where p.backup_id = (new.payload -> 'backup' ->> 'id')::bigint and p.job_id = new.job_id;
+    reason = case when made is null then coalesce(new.outcome ->> 'reason', '') else '' end,
+    attempts = case when made is null then p.attempts else 0 end, updated_at = now()
+  where p.backup_id = of_backup and p.job_id = new.job_id;
   if found and made is not null then
     for link in
-      select d.id from archiver.downloads as d where d.backup_id = (new.payload -> 'backup' ->> 'id')::bigint order by d.id
+      select d.id from archiver.downloads as d where d.backup_id = of_backup order by d.id
     loop
       perform archiver.tell_of_download(link.id);
     end loop;
+  elsif found and new.outcome ->> 'status' = 'failed' and exists (
+      select from archiver.prepared_files as p
+      join archiver.downloads as d on d.backup_id = p.backup_id and d.expires_at > now()
+      where p.backup_id = of_backup and p.attempts < 3 and not d.told_emails @> d.notify_emails)
+    and exists (select from archiver.backups as b where b.id = of_backup and b.state in ('good', 'incomplete') and b.trashed_at is null)
+  then
+    perform archiver.prepare_download(of_backup, new.payload ->> 'name', 'schedule');
   end if;
   perform archiver.announce('downloads');
   return null;

@@ -2,10 +2,11 @@
 import type { AgentTask, CareOutcome, TaskOutcome } from 'db/domain/task'
 import type { TaskReport } from '../task-report.ts'
 import { archiveStack } from './archive-stack.ts'
-import { sendBytes } from './send-bytes.ts'
 import { cleanUp } from './clean-up.ts'
 import { deleteBackups } from './delete-backups.ts'
 import { fixPermissions } from './fix-permissions.ts'
+import { prepareDownload } from './prepare-download.ts'
+import { sendBytes } from './send-bytes.ts'
 import type { Tools } from './tools.ts'
 import { trashBackups, untrashBackups } from './trash-backups.ts'
 import { verifyBackups } from './verify-backups.ts'
@@ -34,7 +35,15 @@ export async function runTask(
       return fixPermissions(task, tools, report, signal)
     case 'send_bytes':
       return sendBytes(task, tools, report, signal)
+    case 'prepare_download':
+      return prepareDownload(task, tools, report, signal)
     default:
-      return { status: 'failed', reason: `this agent does not know the task ${task.kind}: update it`, backups: [] }
+      return unknownTask(task)
   }
+}
+
+/** Of a server that is newer than this agent. */
+function unknownTask(task: never): CareOutcome {
+  const { kind } = task as AgentTask
+  return { status: 'failed', reason: `this agent does not know the task ${kind}: update it`, backups: [] }
 }

@@ -17,6 +17,10 @@ alter table archiver.downloads
   -- of notify_emails: who has been told already
   add column told_emails text[] not null default '{}';
 
+alter table archiver.prepared_files
+  -- in a row without success, while somebody waits for a mail
+  add column attempts integer not null default 0;
+
 -- A transfer is no step of a job: nobody looks for each part of a download among what was run.
 alter table archiver.tasks
   alter column job_id drop not null,
@@ -109,9 +113,9 @@ begin
     jsonb_build_object('backup_id', backup.id));
   perform archiver.write_log(new_job, null, 'info', format('Packing the folder backup %s of stack %s into one file for download',
     backup.path, backup.stack_name));
-  insert into archiver.prepared_files as p (backup_id, state, job_id) values (backup.id, 'preparing', new_job)
+  insert into archiver.prepared_files as p (backup_id, state, job_id, attempts) values (backup.id, 'preparing', new_job, 1)
   on conflict on constraint prepared_files_pkey do update
-    set state = 'preparing', job_id = new_job, path = null, size_bytes = null, sha256 = null, reason = '', updated_at = now();
+    set state = 'preparing', job_id = new_job, path = null, size_bytes = null, sha256 = null, reason = '', attempts = p.attempts + 1, updated_at = now();
   perform archiver.add_task(new_job, null, backup.host_id, 'prepare_download', jsonb_build_object(
     'backup', jsonb_build_object('id', backup.id, 'path', backup.path, 'format', backup.format,
       'size_bytes', backup.size_bytes, 'sha256', backup.sha256),
@@ -138,24 +142,33 @@ begin
 end
 $$;
 
--- A file was packed, or could not be.
+-- A file was packed, or could not be. Where its agent died over it and somebody waits for a mail, it is tried again.
 create function archiver.prepare_download_ended() returns trigger
 language plpgsql as $$
 declare
   made jsonb := nullif(new.outcome -> 'prepared', 'null'::jsonb);
+  of_backup bigint := (new.payload -> 'backup' ->> 'id')::bigint;
   link record;
 begin
   update archiver.prepared_files as p
   set state = case when made is null then 'failed' else 'ready' end,
     path = made ->> 'path', size_bytes = (made ->> 'size_bytes')::bigint, sha256 = made ->> 'sha256',
-    reason = case when made is null then coalesce(new.outcome ->> 'reason', '') else '' end, updated_at = now()
-  where p.backup_id = (new.payload -> 'backup' ->> 'id')::bigint and p.job_id = new.job_id;
+    reason = case when made is null then coalesce(new.outcome ->> 'reason', '') else '' end,
+    attempts = case when made is null then p.attempts else 0 end, updated_at = now()
+  where p.backup_id = of_backup and p.job_id = new.job_id;
   if found and made is not null then
     for link in
-      select d.id from archiver.downloads as d where d.backup_id = (new.payload -> 'backup' ->> 'id')::bigint order by d.id
+      select d.id from archiver.downloads as d where d.backup_id = of_backup order by d.id
     loop
       perform archiver.tell_of_download(link.id);
     end loop;
+  elsif found and new.outcome ->> 'status' = 'failed' and exists (
+      select from archiver.prepared_files as p
+      join archiver.downloads as d on d.backup_id = p.backup_id and d.expires_at > now()
+      where p.backup_id = of_backup and p.attempts < 3 and not d.told_emails @> d.notify_emails)
+    and exists (select from archiver.backups as b where b.id = of_backup and b.state in ('good', 'incomplete') and b.trashed_at is null)
+  then
+    perform archiver.prepare_download(of_backup, new.payload ->> 'name', 'schedule');
   end if;
   perform archiver.announce('downloads');
   return null;

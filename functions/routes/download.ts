@@ -94,7 +94,14 @@ export function download(server: Server) {
         security: [],
         request: {
           params,
-          body: { content: { 'application/x-www-form-urlencoded': { schema: z.object({ email: z.string() }) } } },
+          body: {
+            content: {
+              'application/x-www-form-urlencoded': {
+                schema: z.object({ email: z.string() }),
+                example: { email: 'me@example.org' },
+              },
+            },
+          },
         },
         responses: { 200: { description: 'A page that says so' }, 303: { description: 'The file is there' } },
       }),
