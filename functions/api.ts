@@ -8,6 +8,7 @@ import { secureHeaders } from './middleware/headers.ts'
 import { sameOrigin } from './middleware/origin.ts'
 import { signedIn } from './middleware/session.ts'
 import { answerErrors, Problem, problem } from './problems.ts'
+import { serverFrom } from './serverless.ts'
 import { archiveRuns } from './routes/archive-runs.ts'
 import { archives } from './routes/archives.ts'
 import { auditLog } from './routes/audit.ts'
@@ -93,6 +94,14 @@ export function makeApi(server: Server) {
     problem(c, 404, { detail: `There is nothing at ${c.req.method} ${c.req.path}. /api/docs lists what there is` }),
   )
   return api
+}
+
+let app: ReturnType<typeof makeApi> | undefined
+
+/** The API for platforms that bring requests and want answers; what it needs is read from the environment. */
+export async function fetch(request: Request): Promise<Response> {
+  app ??= makeApi(serverFrom(process.env))
+  return app.fetch(request)
 }
 
 /** The whole API in OpenAPI 3.1. */

@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { makeTestDatabase, type TestDatabase } from 'db/testing/database'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { eventually } from './testing/eventually.ts'
+import { startProcess } from './testing/process.ts'
 import { makeRoad } from './testing/proxy.ts'
 
 let database: TestDatabase
@@ -13,30 +11,6 @@ beforeAll(async () => {
 })
 
 afterAll(() => database.drop())
-
-/** The server as a process of its own. Kept in `output`: what it wrote to stdout and stderr. */
-function startProcess(settings: Record<string, string>) {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./main.ts', import.meta.url))], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      HOST: '127.0.0.1',
-      PORT: '0',
-      SECRET_KEY: 'x'.repeat(40),
-      TZ: 'UTC',
-      ...settings,
-    },
-  })
-  const output = { text: '' }
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => (output.text += text))
-  const exit = once(child, 'exit').then(([code]) => code as number | null)
-  const url = async () => {
-    await eventually(() => output.text).toContain('"listening"')
-    const line = output.text.split('\n').find((text) => text.includes('"listening"')) ?? ''
-    return (JSON.parse(line) as { url: string }).url
-  }
-  return { child, output, exit, url }
-}
 
 test('starts, serves, and ends cleanly when told, streams or not', async () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

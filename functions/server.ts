@@ -13,6 +13,7 @@ import { makeAuth } from './auth.ts'
 import type { Config } from './config.ts'
 import { makeLive } from './live.ts'
 import manifest from './package.json' with { type: 'json' }
+import { makePool } from './pool.ts'
 import { isUnreachableDatabase } from './problems.ts'
 import { prepareAllWithLinks } from './downloads.ts'
 import { setUpUnattended } from './setup.ts'
@@ -40,12 +41,12 @@ export async function startServer(config: Config, log: Logger, givenUp: AbortSig
 
   const sql = connect(config.databaseUrl, { name: 'archiver server' })
   later(() => sql.end({ timeout: 2 }))
-  const authPool = pool(config.databaseUrl, 'archiver sign-in', 5, log, '-c search_path=auth')
+  const authPool = makePool(config.databaseUrl, 'archiver sign-in', 5, log, '-c search_path=auth')
   later(() => authPool.end())
   const auth = makeAuth(config, authPool, log)
   await setUpUnattended({ sql, auth, config }, config)
 
-  const workerPool = pool(config.databaseUrl, 'archiver worker', 8, log)
+  const workerPool = makePool(config.databaseUrl, 'archiver worker', 8, log)
   later(() => workerPool.end())
   const worker = await keepWorking(() => startWorker(workerPool, sql, log, config.timeZone), log)
   later(worker.stop)
@@ -120,21 +121,6 @@ async function waitForDatabase(url: string, log: Logger, givenUp: AbortSignal): 
     }
     await sleep(wait, undefined, { signal: givenUp })
   }
-}
-
-function pool(connectionString: string, name: string, max: number, log: Logger, options?: string): pg.Pool {
-  const made = new pg.Pool({
-    connectionString,
-    application_name: name,
-    max,
-    connectionTimeoutMillis: 10_000,
-    ...(options && { options }),
-  })
-  const lost = (error: Error) => log.warn({ error: messageOf(error), pool: name }, 'a database connection was lost')
-  // one that breaks, idle or in use, would otherwise end the process
-  made.on('error', lost)
-  made.on('connect', (client) => client.on('error', lost))
-  return made
 }
 
 /** A worker that gave up is started again: without it no job would ever end. */
