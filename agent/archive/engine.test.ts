@@ -4,15 +4,20 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFile
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test, vi } from 'vitest'
+import { archiveFormats, type ArchiveFormat } from 'db/domain/archive'
 import { startEngine } from './client.ts'
 import type { EngineEvent, PackRequest } from './protocol.ts'
 import { contentOf, emptyFile, extract, ground, isRoot } from './testing/tree.ts'
 
 const GiB = 2 ** 30
 
-function request(at: { path: string; source: string }, out = emptyFile(join(at.path, 'out'))): PackRequest {
+function request(
+  at: { path: string; source: string },
+  format: ArchiveFormat = 'tar.zst',
+  out = emptyFile(join(at.path, 'out'), format),
+): PackRequest {
   const sources = [{ path: at.source, prefix: 'stack', optional: false }]
-  return { op: 'pack', out, format: 'tar.zst', level: 3, sources, exclude: [], patterns: [], append: [] }
+  return { op: 'pack', out, format, level: 3, sources, exclude: [], patterns: [], append: [] }
 }
 
 /** Enough to be at work for a good while, at no cost of disk. */
@@ -43,7 +48,7 @@ describe('the archive process', () => {
       pid = engine.pid
       for (const name of ['one', 'two']) {
         const out = emptyFile(join(at.path, name))
-        const packed = await engine.pack(request(at, out), () => {})
+        const packed = await engine.pack(request(at, 'tar.zst', out), () => {})
         const read = await engine.verify({ file: out, format: 'tar.zst' }, () => {})
         expect(read).toMatchObject({ compared: true, sha256: packed.sha256, entry_count: 2 })
         expect(contentOf(join(extract(out, join(at.path, `${name}-restored`)), 'stack'))).toEqual(contentOf(at.source))
@@ -80,23 +85,53 @@ describe('the archive process', () => {
     expect(await engine.pack({ ...wrong, out: join(at.path, 'out') }, () => {})).toMatchObject({ entry_count: 1 })
   })
 
-  test.skipIf(!isRoot)('says that the disk is full, and leaves the file to its user', async () => {
+  test.skipIf(!isRoot).each(archiveFormats)(
+    '%s: says that the disk is full, and leaves it to its user',
+    async (format) => {
+      using at = ground()
+      const disk = join(at.path, 'disk')
+      mkdirSync(disk)
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk])
+      try {
+        execFileSync('dd', ['if=/dev/urandom', `of=${join(at.source, 'random')}`, 'bs=1M', 'count=20', 'status=none'])
+        await using engine = startEngine()
+        const out = emptyFile(join(disk, 'shop.partial'), format)
+        await expect(engine.pack(request(at, format, out), () => {})).rejects.toMatchObject({
+          code: 'ENOSPC',
+          message: `no space left on the device that holds ${out}`,
+        })
+        expect(existsSync(out)).toBe(true)
+      } finally {
+        execFileSync('umount', [disk])
+      }
+    },
+  )
+
+  test('packs a folder backup for a download', async () => {
     using at = ground()
-    const disk = join(at.path, 'disk')
-    mkdirSync(disk)
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk])
-    try {
-      execFileSync('dd', ['if=/dev/urandom', `of=${join(at.source, 'random')}`, 'bs=1M', 'count=20', 'status=none'])
-      await using engine = startEngine()
-      const out = emptyFile(join(disk, 'shop.tar.zst.partial'))
-      await expect(engine.pack(request(at, out), () => {})).rejects.toMatchObject({
-        code: 'ENOSPC',
-        message: `no space left on the device that holds ${out}`,
-      })
-      expect(existsSync(out)).toBe(true)
-    } finally {
-      execFileSync('umount', [disk])
-    }
+    writeFileSync(join(at.source, 'file'), 'x')
+    await using engine = startEngine()
+    const backup = request(at, 'folder')
+    await engine.pack(backup, () => {})
+    const out = emptyFile(join(at.path, 'download.tar.zst'))
+    const made = await engine.packFolder({ folder: backup.out, out, level: 3 }, () => {})
+    const read = await engine.verify({ file: out, format: 'tar.zst' }, () => {})
+    expect(read).toMatchObject({ compared: true, sha256: made.sha256, entry_count: 2 })
+    expect(contentOf(join(extract(out, join(at.path, 'restored')), 'stack'))).toEqual(contentOf(at.source))
+  })
+
+  test.each(archiveFormats)('%s: needs little memory however much there is', async (format) => {
+    using at = ground()
+    execFileSync('dd', ['if=/dev/urandom', `of=${join(at.source, 'random')}`, 'bs=1M', 'count=100', 'status=none'])
+    writeFileSync(join(at.source, 'holes'), '')
+    truncateSync(join(at.source, 'holes'), 150 * 2 ** 20)
+    for (let n = 0; n < 5000; n++) writeFileSync(join(at.source, `${n}`), '')
+    const patterns = ['*.log', '4*', '!44*']
+    await using engine = startEngine()
+    await engine.pack({ ...request(at, format), level: 1, patterns }, () => {})
+    await engine.verify({ file: join(at.path, 'out'), format }, () => {})
+    const [, peak] = /VmHWM:\s*(\d+) kB/.exec(readFileSync(`/proc/${engine.pid}/status`, 'utf8')) ?? []
+    expect(Number(peak) / 1024).toBeLessThan(256)
   })
 
   test.skipIf(!isRoot)('says that a file system is read-only', async () => {
@@ -108,7 +143,7 @@ describe('the archive process', () => {
       const out = emptyFile(join(disk, 'out'))
       execFileSync('mount', ['-o', 'remount,ro', disk])
       await using engine = startEngine()
-      await expect(engine.pack(request(at, out), () => {})).rejects.toThrow(
+      await expect(engine.pack(request(at, 'tar.zst', out), () => {})).rejects.toThrow(
         `the file system that holds ${out} is read-only`,
       )
     } finally {
@@ -128,7 +163,7 @@ describe('the archive process', () => {
       uid: 65534,
       gid: 65534,
     })
-    engine.stdin.write(`${JSON.stringify(request(at, out))}\n`)
+    engine.stdin.write(`${JSON.stringify(request(at, 'tar.zst', out))}\n`)
     let text = ''
     for await (const chunk of engine.stdout) {
       text += String(chunk)

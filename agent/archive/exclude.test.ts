@@ -74,7 +74,7 @@ test.each<[string[]]>([
   const files = kept.filter((name) => paths.includes(name.slice(1))).map((name) => name.slice(1))
   expect(files.sort()).toEqual(listed.toString().split('\0').slice(0, -1).sort())
   expect(remarks).toEqual([
-    { type: 'note', path: '', text: expect.stringMatching(/^left out by the exclude patterns: /) },
+    { type: 'note', path: '', text: expect.stringMatching(/^Left out by the exclude patterns: /) },
   ])
 })
 
@@ -108,7 +108,7 @@ test.each(archiveFormats)(
     ])
     expect(namesBelow(join(restored, '_volumes/data'))).toEqual(['', '/data', '/data/x'])
     expect(remarks).toEqual([
-      { type: 'note', path: '', text: 'left out by the exclude patterns: 3 files, 2 folders with all in them' },
+      { type: 'note', path: '', text: 'Left out by the exclude patterns: 3 files, 2 folders with all in them' },
     ])
     expect(result.files).toBe(3)
   },
@@ -117,5 +117,5 @@ test.each(archiveFormats)(
 test('patterns that match nothing are told too', async () => {
   using at = ground()
   const { remarks } = await packed(at.path, at.source, { patterns: ['*.log'] })
-  expect(remarks).toEqual([{ type: 'note', path: '', text: 'left out by the exclude patterns: 0 files' }])
+  expect(remarks).toEqual([{ type: 'note', path: '', text: 'Left out by the exclude patterns: 0 files' }])
 })

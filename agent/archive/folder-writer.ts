@@ -160,7 +160,7 @@ export class FolderWriter implements BackupWriter {
     for (const [what, count] of this.#lost) {
       const why = process.getuid?.() === 0 ? 'the file system does not take it' : 'the agent does not run as root'
       const entries = count === 1 ? 'one entry' : `${count} entries`
-      this.#remarks.onAll('warning', `the ${what} of ${entries} is not kept in the backup: ${why}`)
+      this.#remarks.onAll('warning', `The ${what} of ${entries} is not kept in the backup: ${why}`)
     }
     const lost_count = Math.max(0, ...this.#lost.values())
     return { size_bytes: this.#size, sha256: this.#tree.digest(), lost_count }

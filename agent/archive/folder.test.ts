@@ -235,7 +235,7 @@ describe('packed as a folder,', () => {
         {
           type: 'warning',
           path: '',
-          text: 'the time of one entry is not kept in the backup: the file system does not take it',
+          text: 'The time of one entry is not kept in the backup: the file system does not take it',
         },
       ])
       expect(result.lost_count).toBe(1)
