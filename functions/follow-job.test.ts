@@ -77,9 +77,12 @@ describe('following a job', () => {
       expect.stringMatching(/^Phase 0: archive "nightly"/),
       'archiving shop',
       'archiving wiki',
+      'Phase 2: retention keeps 7 days (all of each day), 4 weeks, 6 months, 2 years',
+      expect.stringMatching(/^Phase 2: stack shop: 1 backup kept, 0 removed/),
       expect.stringMatching(
-        /^Phase 3: 2 of 2 stacks archived, 2 backups of 6\.0 MiB in .* s, stopped for 5\.0 s in all$/,
+        /^Phase 3: 2 of 2 stacks archived, 2 backups of 6\.00 MiB in .* s, stopped for 5\.0 s in all$/,
       ),
+      expect.stringMatching(/^Phase 3: disk of host .*: 500 bytes of 1000 bytes used \(50 %\), 500 bytes free$/),
       'Phase 3: the job has ended: success',
     ])
     expect(linesIn(events)[1]?.data).toEqual({
@@ -144,7 +147,7 @@ describe('following a job', () => {
     await work([good])
     await watching
     expect(seen).toEqual(upTo(seen.length))
-    expect(seen.length).toBe(1 + 100 + 1 + 2)
+    expect(seen.length).toBe(1 + 100 + 1 + 5)
   })
 
   test('a long log comes whole', async () => {
@@ -154,12 +157,12 @@ describe('following a job', () => {
     await agent.log(task, ...Array.from({ length: 5000 }, (_, index) => `file ${index}`))
     await agent.finish(task, good)
     await work([good])
-    expect(linesIn(await all(follow(id))).map(({ id }) => id)).toEqual(upTo(5004))
+    expect(linesIn(await all(follow(id))).map(({ id }) => id)).toEqual(upTo(5007))
 
     const file = await fetch(`${server.url}/api/jobs/${id}/log`, { headers: server.headersOf('viewer') })
     expect(file.headers.get('content-disposition')).toBe(`attachment; filename="job-${id}.log"`)
     const text = await file.text()
-    expect(text.split('\n')).toHaveLength(5005)
+    expect(text.split('\n')).toHaveLength(5008)
     expect(text).toMatch(/^\d{4}-.*Z info {2}Phase 0/)
     expect(text).toMatch(/Z info {2}shop: file 4999\n/)
     const ofWiki = await server.ask('viewer', 'GET', `/api/jobs/${id}/log?stack=wiki`)
@@ -231,7 +234,7 @@ describe('following a job', () => {
 
     road.mend()
     await watching
-    expect(linesIn(seen).map(({ id }) => id)).toEqual(upTo(5))
+    expect(linesIn(seen).map(({ id }) => id)).toEqual(upTo(8))
     expect(seen.at(-1)?.event).toBe('end')
     await eventually(async () => (await ask('/health')).status).toBe(200)
     expect((await ask('/api/jobs')).status).toBe(200)

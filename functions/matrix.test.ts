@@ -49,6 +49,11 @@ const mayAsk: Record<string, Actor[] | typeof open> = {
   'DELETE /api/archives/{id}': admins,
   'POST /api/archives/{id}/delete': admins,
   'POST /api/archives/{id}/run': operators,
+  'POST /api/archives/{id}/dry-run': operators,
+  'POST /api/archives/{id}/retention': operators,
+  'POST /api/archives/{id}/retention/preview': everybody,
+  'POST /api/retention/preview': everybody,
+  'POST /api/schedule/preview': everybody,
 
   'GET /api/jobs': everybody,
   'GET /api/jobs/{id}': everybody,

@@ -1,4 +1,6 @@
 // One execution, and what became of each stack in it.
+import type { CleanupTask } from './cleanup.ts'
+import type { Finding } from './task.ts'
 
 export const jobTypes = ['archive', 'retention', 'cleanup', 'restore', 'verify', 'download'] as const
 export type JobType = (typeof jobTypes)[number]
@@ -16,20 +18,27 @@ export function isFinished(status: JobStatus): boolean {
   return status !== 'queued' && status !== 'running'
 }
 
-/** The job's status from those of its stacks: one failed stack fails the job, and a cancelled one cancels it unless one failed. */
-export function statusOfJob(stacks: readonly { status: JobStatus }[]): JobStatus {
-  const has = (status: JobStatus) => stacks.some((stack) => stack.status === status)
-  if (stacks.length === 0 || has('failed')) return 'failed'
+/** One thing a job did: archived a stack, removed old backups, cleaned up a host. */
+export interface JobPart {
+  name: string
+  status: JobStatus
+  reason: string
+}
+
+/** The job's status from those of its parts: one that failed fails the job, and a cancelled one cancels it unless one failed. */
+export function statusOfJob(type: JobType, parts: readonly Pick<JobPart, 'status'>[]): JobStatus {
+  const has = (status: JobStatus) => parts.some((part) => part.status === status)
+  if (has('failed') || (parts.length === 0 && type === 'archive')) return 'failed'
   if (has('cancelled')) return 'cancelled'
   return has('warning') ? 'warning' : 'success'
 }
 
 /** The reason shown beside the status of a finished job; empty when there is nothing to say. */
-export function reasonOfJob(stacks: readonly { stack_name: string; status: JobStatus; reason: string }[]): string {
-  if (stacks.length === 0) return 'No valid stacks found'
-  return stacks
-    .filter((stack) => stack.status !== 'success' && stack.reason)
-    .map((stack) => `${stack.stack_name}: ${stack.reason}`)
+export function reasonOfJob(type: JobType, parts: readonly JobPart[]): string {
+  if (parts.length === 0 && type === 'archive') return 'No valid stacks found'
+  return parts
+    .filter((part) => part.status !== 'success' && part.reason)
+    .map((part) => `${part.name}: ${part.reason}`)
     .join('\n')
 }
 
@@ -38,4 +47,27 @@ export interface DryRun {
   stop_containers: boolean
   create_archive: boolean
   run_retention: boolean
+}
+
+/** What a job was asked beyond its archive. */
+export interface JobOptions {
+  dry_run?: DryRun
+  tasks?: CleanupTask[]
+}
+
+/** What retention came to for one stack; in a dry run, what it would come to. */
+export interface RetentionResult {
+  stack_id: number
+  stack_name: string
+  kept: number
+  removed: number
+  /** Why nothing was removed although rules would; empty when nothing stood in the way. */
+  waits: string
+  /** Freed by it. */
+  bytes: number
+}
+
+export interface JobResults {
+  retention?: RetentionResult[]
+  findings?: Finding[]
 }

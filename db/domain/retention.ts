@@ -212,3 +212,24 @@ export function keepsNothing({
 }: RetentionPolicy): boolean {
   return keep_last + keep_days + keep_weeks + keep_months + keep_years === 0
 }
+
+/** For people, about such a policy. */
+export const keepsNothingText =
+  'keeps nothing: at least one of days, weeks, months and years must be 1 or more, or all backups but the newest would go'
+
+/** The policy among the columns of an archive. */
+export function policyOf(archive: {
+  retention_keep_days: number
+  retention_keep_weeks: number
+  retention_keep_months: number
+  retention_keep_years: number
+  retention_one_per_day: boolean
+}): RetentionPolicy {
+  return {
+    keep_days: archive.retention_keep_days,
+    keep_weeks: archive.retention_keep_weeks,
+    keep_months: archive.retention_keep_months,
+    keep_years: archive.retention_keep_years,
+    one_per_day: archive.retention_one_per_day,
+  }
+}

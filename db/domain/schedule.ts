@@ -224,8 +224,8 @@ export function decideDue({ cron, timeZone, due, now, catchUpWindow, held }: Due
   return { run, missed, next }
 
   function reasonFor(time: Date): string {
-    if (run && !isLate(time)) return `the server was away; the run due at ${run.toISOString()} stands for it`
-    return `the server was away, and it was ${inWords(now.getTime() - time.getTime())} late; runs may be ${inWords(latest)} late`
+    if (run && !isLate(time)) return `it could not start in time; the run due at ${run.toISOString()} stands for it`
+    return `it could not start within ${inWords(latest)} of its time`
   }
 }
 

@@ -7,7 +7,8 @@ import type { TaskOutcome } from '../domain/task.ts'
 import { makeTestDatabase, type TestDatabase } from '../testing/database.ts'
 import * as agent from './agent.ts'
 import { createArchive } from './archives.ts'
-import { cancelJob, finishJob, getJob, listJobStacks, markOutOfContact, submitJob } from './jobs.ts'
+import { finishJob } from './job-end.ts'
+import { cancelJob, getJob, listJobStacks, markOutOfContact, submitJob } from './jobs.ts'
 import { listLogLines } from './logs.ts'
 import { listStacks } from './stacks.ts'
 
@@ -252,8 +253,23 @@ describe('a task', () => {
     const [work] = await sql<[{ count: number }]>`
       select count(*) from graphile_worker.jobs where task_identifier = 'finish_job' and key = ${`finish_job:${one.job}`}`
     expect(work.count).toBe(1)
-    expect(await finishJob(sql, one.job, () => [])).toMatchObject({ status: 'success', total_size_bytes: 30 })
-    expect(await finishJob(sql, one.job, () => []), 'a second time nothing is changed').toBeNull()
+    expect(
+      await finishJob(
+        sql,
+        one.job,
+        async () => false,
+        () => [],
+      ),
+    ).toMatchObject({ status: 'success', total_size_bytes: 30 })
+    expect(
+      await finishJob(
+        sql,
+        one.job,
+        async () => false,
+        () => [],
+      ),
+      'a second time nothing is changed',
+    ).toBeNull()
   })
 })
 
@@ -266,7 +282,12 @@ describe('a host that is gone', () => {
     expect((await listJobStacks(sql, one.job))[0]?.status).toBe('running')
     await sql`update archiver.tasks set lease_until = now() - interval '6 minutes' where id = ${id}`
     await cancelJob(sql, one.job)
-    await finishJob(sql, one.job, () => [])
+    await finishJob(
+      sql,
+      one.job,
+      async () => false,
+      () => [],
+    )
     expect((await getJob(sql, one.job)).status).toBe('cancelled')
 
     expect(await agent.heartbeat(one.own, one.epoch, null, [{ id, progress }]), 'it is told to give up').toEqual([id])
@@ -295,7 +316,12 @@ describe('a cancel', () => {
     expect((await listJobStacks(sql, one.job)).map(({ status }) => status)).toEqual(['running', 'cancelled'])
     expect(await agent.heartbeat(one.own, one.epoch, null, [{ id, progress }])).toEqual([id])
     await agent.finishTask(one.own, one.epoch, id, { ...failure, status: 'cancelled' })
-    await finishJob(sql, one.job, () => [])
+    await finishJob(
+      sql,
+      one.job,
+      async () => false,
+      () => [],
+    )
     expect((await getJob(sql, one.job)).status).toBe('cancelled')
     await expect(cancelJob(sql, one.job)).rejects.toThrow('has already ended: cancelled')
   })

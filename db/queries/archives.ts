@@ -3,9 +3,11 @@ import type { Query, Sql } from '../connect.ts'
 import type { ArchiveFormat, ArchiveMode } from '../domain/archive.ts'
 import { Conflict, Invalid, NotFound } from '../domain/errors.ts'
 import type { JobStatus, JobTrigger } from '../domain/job.ts'
+import { keepsNothingText } from '../domain/retention.ts'
+import { nextRuns } from '../domain/schedule.ts'
 import { trashBackupsOf } from './backups.ts'
 
-export interface ArchiveSettings {
+interface ChosenSettings {
   name: string
   mode: ArchiveMode
   format: ArchiveFormat
@@ -17,11 +19,34 @@ export interface ArchiveSettings {
   stack_ids: number[]
 }
 
-export interface Archive extends ArchiveSettings {
+/** What the table has defaults for (db/domain/archive.ts has the same). */
+interface FurtherSettings {
+  /** All stacks of this host, those found later included; beside those chosen one by one. */
+  all_stacks_of_host: number | null
+  /** Patterns as in a .gitignore. */
+  exclude: string[]
+  schedule_enabled: boolean
+  schedule_cron: string
+  /** Seconds a run may be late and still run. */
+  catch_up_window: number
+  retention_keep_days: number
+  retention_keep_weeks: number
+  retention_keep_months: number
+  retention_keep_years: number
+  retention_one_per_day: boolean
+}
+
+export type ArchiveSettings = ChosenSettings & Partial<FurtherSettings>
+
+export interface Archive extends ChosenSettings, FurtherSettings {
   id: number
   folder: string
   created_at: Date
   updated_at: Date
+  /** Null while the schedule is off. */
+  next_run_at: Date | null
+  /** The last five times it was due and did not run. */
+  missed_runs: { scheduled_for: string; reason: string }[]
   last_job: { id: number; status: JobStatus; created_at: string; end_time: string | null } | null
 }
 
@@ -30,15 +55,15 @@ export async function listArchives(sql: Sql): Promise<Archive[]> {
 }
 
 /** Throws NotFound. */
-export async function getArchive(sql: Sql, id: number): Promise<Archive> {
+export async function getArchive(sql: Query, id: number): Promise<Archive> {
   const [archive] = await sql<Archive[]>`${archiveRows(sql)} where a.id = ${id}`
   if (!archive) throw new NotFound(`There is no archive with id ${id}`)
   return archive
 }
 
-function archiveRows(sql: Sql) {
+function archiveRows(sql: Query) {
   return sql`
-    select a.*, coalesce(chosen.stack_ids, '{}') as stack_ids, newest.job as last_job
+    select a.*, coalesce(chosen.stack_ids, '{}') as stack_ids, newest.job as last_job, missed.runs as missed_runs
     from archiver.archives as a
     left join lateral (
       select array_agg(c.stack_id order by c.stack_id) as stack_ids from archiver.archive_stacks as c where c.archive_id = a.id
@@ -46,7 +71,11 @@ function archiveRows(sql: Sql) {
     left join lateral (
       select jsonb_build_object('id', j.id, 'status', j.status, 'created_at', j.created_at, 'end_time', j.end_time) as job
       from archiver.jobs as j where j.archive_id = a.id order by j.id desc limit 1
-    ) as newest on true`
+    ) as newest on true
+    left join lateral (
+      select coalesce(jsonb_agg(jsonb_build_object('scheduled_for', m.scheduled_for, 'reason', m.reason) order by m.scheduled_for desc), '[]') as runs
+      from (select * from archiver.missed_runs as r where r.archive_id = a.id order by r.scheduled_for desc limit 5) as m
+    ) as missed on true`
 }
 
 /** Throws Conflict when the name is taken, Invalid when a stack does not exist. */
@@ -57,6 +86,7 @@ export async function createArchive(sql: Sql, settings: ArchiveSettings): Promis
       const [row] = await sql<[{ id: number }]>`
         insert into archiver.archives ${sql({ ...columns, folder: await freeFolder(sql, settings.name) })} returning id`
       await chooseStacks(sql, row.id, stack_ids)
+      await setNextRun(sql, row.id)
       await sql`select archiver.announce('archives', ${row.id})`
       return row.id
     })
@@ -69,13 +99,17 @@ export async function updateArchive(sql: Sql, id: number, changes: Partial<Archi
   const { stack_ids, ...columns } = changes
   await sql
     .begin(async (sql) => {
-      const { count } = await sql`
-        update archiver.archives set ${sql({ ...columns, updated_at: new Date() })} where id = ${id}`
-      if (count === 0) throw new NotFound(`There is no archive with id ${id}`)
+      const [before] = await sql<[Schedule?]>`${scheduleOf(sql, id)} for no key update`
+      if (!before) throw new NotFound(`There is no archive with id ${id}`)
+      await sql`update archiver.archives set ${sql({ ...columns, updated_at: new Date() })} where id = ${id}`
       if (stack_ids) {
         await sql`delete from archiver.archive_stacks where archive_id = ${id}`
         await chooseStacks(sql, id, stack_ids)
       }
+      await mustHaveStacks(sql, id)
+      const [after] = await sql<[Schedule]>`${scheduleOf(sql, id)}`
+      // a run that is due this minute is not put off by a change that is about something else
+      if (JSON.stringify(before) !== JSON.stringify(after)) await setNextRun(sql, id)
       await sql`select archiver.announce('archives', ${id})`
     })
     .catch((error: unknown) => refuse(error, changes))
@@ -106,6 +140,32 @@ export async function deleteArchive(
   })
 }
 
+interface Schedule {
+  schedule_enabled: boolean
+  schedule_cron: string
+  time_zone: string
+}
+
+function scheduleOf(sql: Query, id: number) {
+  return sql`select schedule_enabled, schedule_cron, time_zone from archiver.archives where id = ${id}`
+}
+
+async function setNextRun(sql: Query, id: number): Promise<void> {
+  const [row] = await sql<[Schedule & { now: Date }]>`
+    select schedule_enabled, schedule_cron, time_zone, now() as now from archiver.archives where id = ${id}`
+  const times = { timeZone: row.time_zone, after: row.now, count: 1 }
+  const next = row.schedule_enabled ? nextRuns(row.schedule_cron, times)[0] : undefined
+  await sql`update archiver.archives set next_run_at = ${next ?? null} where id = ${id}`
+}
+
+async function mustHaveStacks(sql: Query, id: number): Promise<void> {
+  const [row] = await sql<[{ has_some: boolean }]>`
+    select a.all_stacks_of_host is not null
+      or exists (select from archiver.archive_stacks as c where c.archive_id = a.id) as has_some
+    from archiver.archives as a where a.id = ${id}`
+  if (!row.has_some) throw new Invalid('choose at least one stack, or all stacks of a host', 'stack_ids')
+}
+
 async function freeFolder(sql: Query, name: string): Promise<string> {
   const [row] = await sql<[{ folder: string }]>`
     select candidate as folder
@@ -129,7 +189,10 @@ function refuse(error: unknown, settings: Partial<ArchiveSettings>): never {
   if (error instanceof postgres.PostgresError) {
     if (error.code === '23505')
       throw new Conflict(`There is already an archive named "${settings.name}"`, { cause: error })
+    if (error.constraint_name === 'archives_all_stacks_of_host_fkey')
+      throw new Invalid('There is no such host', 'all_stacks_of_host')
     if (error.code === '23503') throw new Invalid('One of the chosen stacks does not exist', 'stack_ids')
+    if (error.constraint_name === 'keeps_something') throw new Invalid(keepsNothingText, 'retention_keep_days')
   }
   throw error
 }

@@ -1,7 +1,7 @@
 import type { Query, Sql } from '../connect.ts'
 import { fromSql, NotFound } from '../domain/errors.ts'
-import { reasonOfJob, statusOfJob, type JobStatus, type JobTrigger, type JobType } from '../domain/job.ts'
-import type { TaskProgress } from '../domain/task.ts'
+import type { DryRun, JobOptions, JobResults, JobStatus, JobTrigger, JobType } from '../domain/job.ts'
+import type { PullResult, TaskProgress } from '../domain/task.ts'
 
 export interface Job {
   id: number
@@ -22,6 +22,12 @@ export interface Job {
   /** Number of the newest log line; 0 before the first. */
   last_line: number
   stack_count: number
+  options: JobOptions
+  /** When its schedule was due; null for what no schedule started. */
+  scheduled_for: Date | null
+  /** 0 initialise, 1 stacks, 2 retention, 3 finalise. */
+  phase: number
+  results: JobResults
 }
 
 /** What becomes, or became, of one stack in a job. */
@@ -45,6 +51,10 @@ export interface JobStack {
   progress: TaskProgress | null
   out_of_contact_since: Date | null
   backup_id: number | null
+  /** Mounts that are not in the backup, with the reason. */
+  not_covered: string[]
+  pull: PullResult | null
+  reclaimed_bytes: number
 }
 
 export interface JobFilter {
@@ -92,17 +102,35 @@ export async function listJobStacks(sql: Query, jobId: number): Promise<JobStack
       extract(epoch from coalesce(s.end_time, now()) - s.start_time)::double precision as duration_seconds
     from archiver.job_stacks as s
     left join archiver.hosts as h on h.id = s.host_id
-    left join archiver.tasks as t on t.job_stack_id = s.id
+    left join archiver.tasks as t on t.job_stack_id = s.id and t.kind = 'archive_stack'
     left join archiver.backups as b on b.job_id = s.job_id and b.stack_id = s.stack_id
     where s.job_id = ${jobId}
     order by s.id`
 }
 
 /** Starts a job of an archive. Throws NotFound, and Conflict while one of it has not finished. Resolves with the job's id. */
-export async function submitJob(sql: Sql, archiveId: number, trigger: JobTrigger): Promise<number> {
-  const [row] = await sql<[{ id: number }]>`select archiver.submit_job(${archiveId}, ${trigger}, false) as id`.catch(
+export async function submitJob(
+  sql: Query,
+  archiveId: number,
+  trigger: JobTrigger,
+  options: { dry_run?: DryRun; scheduled_for?: Date } = {},
+): Promise<number> {
+  const [row] = await sql<[{ id: number }]>`
+    select archiver.start_archive_job(${archiveId}, ${trigger}, ${JSON.stringify(options)}::text::jsonb) as id`.catch(
     rethrow,
   )
+  return row.id
+}
+
+/** Starts retention alone. Throws NotFound, and Conflict while a job of the archive has not finished. Resolves with the job's id. */
+export async function submitRetention(
+  sql: Query,
+  archiveId: number,
+  trigger: JobTrigger,
+  dryRun: boolean,
+): Promise<number> {
+  const [row] = await sql<[{ id: number }]>`
+    select archiver.start_retention_job(${archiveId}, ${trigger}, ${dryRun}) as id`.catch(rethrow)
   return row.id
 }
 
@@ -115,39 +143,12 @@ function rethrow(error: unknown): never {
   throw fromSql(error)
 }
 
-/**
- * Closes a job whose tasks are all finished: status, reason, totals, closing log lines.
- * Resolves with null when it is closed already or still has work; then nothing was changed.
- */
-export async function finishJob(
-  sql: Sql,
-  id: number,
-  closingLines: (job: Job, stacks: JobStack[]) => { level: 'info' | 'warn' | 'error'; text: string }[],
-): Promise<Job | null> {
-  return sql.begin(async (sql) => {
-    const [open] = await sql`
-      select from archiver.jobs as j
-      where j.id = ${id} and j.status in ('queued', 'running')
-        and not exists (select from archiver.tasks as t where t.job_id = j.id and t.state <> 'finished')
-      for update`
-    if (!open) return null
-    const stacks = await listJobStacks(sql, id)
-    await sql`
-      update archiver.jobs set
-        status = ${statusOfJob(stacks)}, reason = ${reasonOfJob(stacks)},
-        start_time = coalesce(start_time, created_at), end_time = clock_timestamp(),
-        total_size_bytes = ${stacks.reduce((sum, stack) => sum + (stack.archive_size_bytes ?? 0), 0)}
-      where id = ${id}`
-    const job = await getJob(sql, id)
-    for (const line of closingLines(job, stacks)) {
-      await sql`select archiver.write_log(${id}, null, ${line.level}, ${line.text})`
-    }
-    await sql`select archiver.announce('jobs', ${id})`
-    return job
-  })
-}
-
 /** Says in the log of each running task whose agent has gone silent that it has. */
 export async function markOutOfContact(sql: Sql): Promise<void> {
   await sql`select archiver.mark_out_of_contact()`
+}
+
+/** Ends what nobody else would: tasks of schedules whose agent came too late, and jobs whose tasks are gone. */
+export async function endForgottenWork(sql: Sql): Promise<void> {
+  await sql`select archiver.end_forgotten_work()`
 }

@@ -10,6 +10,11 @@ export function body<Schema extends z.ZodType>(schema: Schema, example: unknown)
   return { required: true, content: { 'application/json': { schema, example } } }
 }
 
+/** Without one, what is valid is an empty object. */
+export function optionalBody<Schema extends z.ZodType>(schema: Schema, example: unknown) {
+  return { required: false, content: { 'application/json': { schema, example } } }
+}
+
 export const Role = z.enum(roles, `role must be one of ${roles.join(', ')}`)
 
 /** An id in a path. What is no id of any row names nothing: 404, not 422. */

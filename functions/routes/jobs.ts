@@ -1,5 +1,6 @@
 // Executions, and what became of each stack in them.
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { cleanupTasks } from 'db/domain/cleanup'
 import { jobStatuses, jobTriggers, jobTypes } from 'db/domain/job'
 import { phases } from 'db/domain/task'
 import { cancelJob, getJob, listJobs, listJobStacks } from 'db/queries/jobs'
@@ -8,6 +9,23 @@ import type { Env, Server } from '../context.ts'
 import { atLeast } from '../middleware/session.ts'
 import { answerInvalid } from '../problems.ts'
 import { cursor, filterId, json, largeId, limit, page, pathId, smallId, time } from './definitions.ts'
+
+const RetentionResult = z.object({
+  stack_id: z.number().int(),
+  stack_name: z.string(),
+  kept: z.number().int(),
+  removed: z.number().int(),
+  waits: z.string().openapi({ description: 'Why nothing was removed although rules would' }),
+  bytes: z.number(),
+})
+
+const Finding = z.object({
+  task: z.enum([...cleanupTasks, 'permissions']),
+  path: z.string(),
+  did: z.enum(['removed', 'trashed', 'fixed', 'reported']),
+  bytes: z.number(),
+  text: z.string(),
+})
 
 export const Job = z
   .object({
@@ -28,6 +46,14 @@ export const Job = z
     reclaimed_bytes: z.number(),
     last_line: z.number().int().openapi({ description: 'Number of the newest log line' }),
     stack_count: z.number().int(),
+    options: z
+      .object({ dry_run: z.looseObject({}).optional(), tasks: z.array(z.string()).optional() })
+      .openapi({ description: 'What it was asked beyond its archive' }),
+    scheduled_for: time.nullable().openapi({ description: 'When its schedule was due' }),
+    phase: z.number().int().openapi({ description: '0 initialise, 1 stacks, 2 retention, 3 finalise' }),
+    results: z
+      .object({ retention: z.array(RetentionResult).optional(), findings: z.array(Finding).optional() })
+      .openapi({ description: 'What retention or a cleanup came to; in a dry run, what it would come to' }),
   })
   .openapi('Job')
 
@@ -61,6 +87,12 @@ const JobStack = z
       .openapi({ description: 'While it runs' }),
     out_of_contact_since: time.nullable().openapi({ description: 'Its agent works on, but has not been heard of' }),
     backup_id: z.number().int().nullable(),
+    not_covered: z.array(z.string()).openapi({ description: 'Mounts that are not in the backup, with the reason' }),
+    pull: z
+      .object({ status: z.enum(['pulled', 'failed', 'timed_out']), reason: z.string(), lines: z.array(z.string()) })
+      .nullable()
+      .openapi({ description: 'What pulling its images came to' }),
+    reclaimed_bytes: z.number().openapi({ description: 'Freed by retention' }),
   })
   .openapi('JobStack')
 
@@ -82,6 +114,10 @@ export const exampleJob = {
   reclaimed_bytes: 0,
   last_line: 48,
   stack_count: 1,
+  options: {},
+  scheduled_for: null,
+  phase: 3,
+  results: { retention: [{ stack_id: 7, stack_name: 'wiki', kept: 12, removed: 1, waits: '', bytes: 702_545_920 }] },
 }
 
 export const exampleJobStack = {
@@ -104,6 +140,9 @@ export const exampleJobStack = {
   progress: null,
   out_of_contact_since: null,
   backup_id: 42,
+  not_covered: [],
+  pull: null,
+  reclaimed_bytes: 702_545_920,
 }
 
 const tags = ['Jobs']

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { eventually } from '../testing/eventually.ts'
 import { bad, good, startTestAgent } from '../testing/agent.ts'
 import { startWorker } from '../worker.ts'
-import { finish_job, sizeInWords, timeInWords } from './finish_job.ts'
+import { finish_job, timeInWords } from './finish_job.ts'
 import { tick } from './tick.ts'
 
 let database: TestDatabase
@@ -140,14 +140,6 @@ test('tick says once which agent is out of contact', async () => {
   })
   expect((await logOf(id)).filter((line) => line.includes('out of contact'))).toHaveLength(1)
 })
-
-test.each([
-  [0, '0 bytes'],
-  [1023, '1023 bytes'],
-  [1024, '1.0 KiB'],
-  [734_003_200, '700.0 MiB'],
-  [5 * 1024 ** 5, '5120.0 TiB'],
-])('%d bytes are told as %s', (bytes, words) => expect(sizeInWords(bytes)).toBe(words))
 
 test.each([
   [0, '0.0 s'],

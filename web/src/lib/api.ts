@@ -68,7 +68,7 @@ export const archives = {
   create: async (json: ArchiveBody) => (await answer(api.archives.$post({ json }))).archive,
   update: async (id: number, json: ArchiveBody) =>
     (await answer(api.archives[':id'].$patch({ param: param(id), json }))).archive,
-  remove: (id: number) => answered(api.archives[':id'].$delete({ param: param(id) })),
+  remove: (id: number) => answered(api.archives[':id'].$delete({ param: param(id), query: {} })),
   run: async (id: number) => (await answer(api.archives[':id'].run.$post({ param: param(id) }))).job_id,
 }
 

@@ -9,7 +9,13 @@ export type Role = Me['user']['role']
 export type Host = InferResponseType<Api['hosts']['$get'], 200>['hosts'][number]
 export type Stack = InferResponseType<Api['stacks']['$get'], 200>['stacks'][number]
 export type Archive = InferResponseType<Api['archives']['$get'], 200>['archives'][number]
-export type ArchiveBody = Required<Omit<InferRequestType<Api['archives']['$post']>['json'], 'format'>>
+/** What the editor sends; the rest takes its default. */
+export type ArchiveBody = Required<
+  Pick<
+    InferRequestType<Api['archives']['$post']>['json'],
+    'name' | 'stack_ids' | 'mode' | 'include_volumes' | 'level' | 'max_downtime' | 'time_zone'
+  >
+>
 export type Job = InferResponseType<Api['jobs']['$get'], 200>['jobs'][number]
 export type JobStack = InferResponseType<Api['jobs'][':id']['$get'], 200>['metrics'][number]
 export type LogLine = InferResponseType<Api['jobs'][':id']['log']['tail']['$get'], 200>['lines'][number]
