@@ -38,7 +38,7 @@ export async function lookThrough(archivesDir: string, made: string[]): Promise<
       const path = `${archive.name}/${stack.name}`
       const entries =
         stack.isDirectory() && isFolderName(stack.name) ? await entriesOf(archivesDir, path, stack.name) : []
-      if (made.includes(path) || entries.some(({ kind }) => kind !== 'foreign')) {
+      if ((stack.isDirectory() && made.includes(path)) || entries.some(({ kind }) => kind !== 'foreign')) {
         inside.folders.push(path)
         inside.entries.push(...entries)
       } else inside.foreign.push(path)

@@ -28,6 +28,7 @@ interface Cleaning {
   taskId: number
   tools: Tools
   care: Care
+  now: Date
   found(task: CleanupTask, path: string, did: Finding['did'], bytes: number, text: string): void
 }
 
@@ -36,14 +37,16 @@ export async function cleanUp(
   tools: Tools,
   report: TaskReport,
   signal: AbortSignal,
+  now = new Date(),
 ): Promise<CareOutcome> {
   const { payload } = task
-  const steps: Partial<Record<CleanupTask, (cleaning: Cleaning) => Promise<void>>> = {
+  // the trash first: what goes there now stays for its days
+  const steps: Record<Exclude<CleanupTask, 'old_logs'>, (cleaning: Cleaning) => Promise<void>> = {
+    expired_trash: expiredTrash,
     orphaned_archives: orphanedArchives,
     unreferenced_folders: unreferencedFolders,
     unreferenced_files: unreferencedFiles,
     stale_partials: stalePartials,
-    expired_trash: expiredTrash,
     expired_downloads: expiredDownloads,
   }
   return careTask(task, tools, report, signal, async (care) => {
@@ -53,6 +56,7 @@ export async function cleanUp(
       taskId: task.id,
       tools,
       care,
+      now,
       found(task, path, did, bytes, text) {
         const listed = care.findings.filter((finding) => finding.task === task).length
         if (listed > mostFindings) return
@@ -66,10 +70,11 @@ export async function cleanUp(
       },
     }
     if (payload.known.length > 0) await expectDisk(tools.archivesDir)
-    for (const name of payload.tasks) {
+    for (const [name, step] of Object.entries(steps)) {
+      if (!payload.tasks.includes(name as CleanupTask)) continue
       signal.throwIfAborted()
       const before = care.findings.length
-      await steps[name]?.(cleaning).catch((error: unknown) => {
+      await step(cleaning).catch((error: unknown) => {
         signal.throwIfAborted()
         troubles.push(`${name.replaceAll('_', ' ')}: ${messageOf(error)}`)
         report.say('error', troubles.at(-1) ?? '')
@@ -115,7 +120,7 @@ async function unreferencedFolders({ payload, tools, found }: Cleaning): Promise
 }
 
 /** Told of, never touched; but for an index that was left without its backup. */
-async function unreferencedFiles({ payload, tools, care, found }: Cleaning): Promise<void> {
+async function unreferencedFiles({ payload, tools, care, now, found }: Cleaning): Promise<void> {
   const known = new Set([...payload.known, ...payload.orphans.map(({ path }) => path)])
   const ours = [...known, ...payload.orphans.map(({ path }) => path)].map(dirname)
   const look = await lookThrough(tools.archivesDir, [...payload.folders, ...payload.used, ...ours])
@@ -127,7 +132,7 @@ async function unreferencedFiles({ payload, tools, care, found }: Cleaning): Pro
     if (kind === 'foreign') report(path, 'not made by Docker Archiver; left alone')
     else if (kind === 'backup' && !known.has(path))
       report(path, 'named like a backup, but not known as one; left alone')
-    else if (kind === 'index' && !names.has(path.slice(0, -'.index'.length)) && (await isOlder(file, dayMs))) {
+    else if (kind === 'index' && !names.has(path.slice(0, -'.index'.length)) && (await isOlder(file, dayMs, now))) {
       const { size } = await lstat(file)
       if (!payload.dry_run) {
         await makeTrash(tools.archivesDir)
@@ -142,10 +147,10 @@ async function unreferencedFiles({ payload, tools, care, found }: Cleaning): Pro
   }
 }
 
-async function stalePartials({ payload, tools, care, found }: Cleaning): Promise<void> {
+async function stalePartials({ payload, tools, care, now, found }: Cleaning): Promise<void> {
   const held = await tools.journal.partials()
   const remove = async (file: string, path: string, text: string) => {
-    if (held.includes(file) || !(await isOlder(file, dayMs))) return
+    if (held.includes(file) || !(await isOlder(file, dayMs, now))) return
     const bytes = await bytesOf(file, await lstat(file))
     if (!payload.dry_run) {
       await removeTree(file)
@@ -170,7 +175,7 @@ async function stalePartials({ payload, tools, care, found }: Cleaning): Promise
 }
 
 /** Gone for good once it has been there long enough by the row and by the disk, which keeps the time of the move. */
-async function expiredTrash({ payload, taskId, tools, care, found }: Cleaning): Promise<void> {
+async function expiredTrash({ payload, taskId, tools, care, now, found }: Cleaning): Promise<void> {
   const days = Math.max(payload.trash_days, tools.trashMinDays)
   await eachBackup(care, payload.expired_trash, async (backup) => {
     const trashed = await trashPlaceOf(tools.archivesDir, backup, backup.trash_path)
@@ -184,7 +189,7 @@ async function expiredTrash({ payload, taskId, tools, care, found }: Cleaning): 
       if (!payload.dry_run) care.results.push({ ...result, reason: 'it was not in the trash any more' })
       return
     }
-    if (!(await isOlder(trashed.file, days * dayMs, 'ctime')))
+    if (!(await isOlder(trashed.file, days * dayMs, now, 'ctime')))
       return care.report.say(
         'info',
         `${backup.trash_path} stays: on disk it has not been in the trash for ${counted(days, 'day')}`,
@@ -207,7 +212,7 @@ async function expiredTrash({ payload, taskId, tools, care, found }: Cleaning): 
   const trash = join(tools.archivesDir, trashFolder)
   for (const name of (await namesIn(trash)).filter((name) => /^0_.+\.index$/.test(name))) {
     const file = join(trash, name)
-    if (!(await isOlder(file, days * dayMs, 'ctime'))) continue
+    if (!(await isOlder(file, days * dayMs, now, 'ctime'))) continue
     const { size } = await lstat(file)
     if (!payload.dry_run) await rm(file, { force: true })
     found(
@@ -239,10 +244,10 @@ async function expiredDownloads({ payload, tools, found }: Cleaning): Promise<vo
   }
 }
 
-async function isOlder(file: string, ms: number, by: 'both' | 'ctime' = 'both'): Promise<boolean> {
+async function isOlder(file: string, ms: number, now: Date, by: 'both' | 'ctime' = 'both'): Promise<boolean> {
   const { mtimeMs, ctimeMs } = await lstat(file)
   const last = by === 'ctime' ? ctimeMs : Math.max(mtimeMs, ctimeMs)
-  return Date.now() - last >= ms
+  return now.getTime() - last >= ms
 }
 
 async function namesIn(folder: string): Promise<string[]> {
