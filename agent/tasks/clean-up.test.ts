@@ -52,7 +52,7 @@ test('every task finds its own and nothing else; a dry run finds the same and ch
   await bench.put('nightly/shop/notes.txt')
   await bench.put('photos/2024/beach.jpg')
   await bench.put('letter.txt')
-  await symlink('/etc', join(bench.archivesDir, 'nightly', 'linked'))
+  await symlink('/nowhere', join(bench.archivesDir, 'nightly', 'linked'))
   for (const path of ['nightly/gone', 'nightly/used', 'once/was', 'nightly/foreign'])
     await mkdir(join(bench.archivesDir, path), { recursive: true })
   await mkdir(bench.tools.downloadsDir)
