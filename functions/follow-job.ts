@@ -55,14 +55,14 @@ export async function followJob({ sql, live, log }: Parts, id: number, after: nu
 function sender({ sql }: Pick<Parts, 'sql'>, id: number, after: number, out: EventStream) {
   let last = after
   let told = ''
-  let job = { finished: false, lastLine: 0 }
+  let finished = false
   return async (statusToo: boolean): Promise<'all' | 'so far'> => {
     if (statusToo) {
       const row = await getJob(sql, id)
       const status = eventText('status', { job: row, metrics: await listJobStacks(sql, id) })
       // a client may claim a line that was never written
       last = Math.min(last, row.last_line)
-      job = { finished: isFinished(row.status), lastLine: row.last_line }
+      finished = isFinished(row.status)
       if (status !== told) await out.send(status)
       told = status
     }
@@ -72,7 +72,7 @@ function sender({ sql }: Pick<Parts, 'sql'>, id: number, after: number, out: Eve
       last = lines.at(-1)?.line ?? last
       full = lines.length === batch
     }
-    if (!job.finished || last < job.lastLine || out.ended.aborted) return 'so far'
+    if (!finished || out.ended.aborted) return 'so far'
     await out.send(eventText('end', {}))
     return 'all'
   }

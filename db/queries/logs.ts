@@ -46,3 +46,36 @@ function logRows(sql: Query, jobId: number, after: number, stack: string | undef
     where l.job_id = ${jobId} and l.line > ${after} ${ofStack}
     order by l.line`
 }
+
+const pruneBatch = 10_000
+
+/**
+ * Removes the lines of jobs that ended before `olderThan`; the jobs stay. Resolves with how many of each there were, or,
+ * when `isDryRun`, would have been. In batches, so that no lock is long and a restart goes on where it was.
+ */
+export async function pruneLogs(
+  sql: Sql,
+  olderThan: Date,
+  isDryRun: boolean,
+): Promise<{ jobs: number; lines: number }> {
+  const old = await sql<{ id: number; lines: number }[]>`
+    select id, last_line as lines from archiver.jobs
+    where end_time < ${olderThan} and log_pruned_at is null and last_line > 0 order by id`
+  if (isDryRun) return { jobs: old.length, lines: old.reduce((sum, { lines }) => sum + lines, 0) }
+  let lines = 0
+  for (let first = 0; first < old.length; first += 500) {
+    const ids = old.slice(first, first + 500).map(({ id }) => id)
+    for (let full = true; full;) {
+      const { count } = await sql`
+        delete from archiver.log_lines as l
+        using (select job_id, line from archiver.log_lines where job_id = any (${ids}::bigint[]) limit ${pruneBatch}) as old
+        where l.job_id = old.job_id and l.line = old.line`
+      lines += count
+      full = count === pruneBatch
+    }
+    await sql`update archiver.jobs set log_pruned_at = now() where id = any (${ids}::bigint[])`
+  }
+  // their room is for the next lines at once, rather than when Postgres comes by
+  if (lines >= pruneBatch) await sql.unsafe('vacuum archiver.log_lines')
+  return { jobs: old.length, lines }
+}

@@ -3,6 +3,7 @@ import type { Sql } from 'db/connect'
 import { counted } from 'db/domain/size'
 import type { Finding } from 'db/domain/task'
 import { askHostsToCleanUp, forgetExpiredDownloads, openCleanup } from 'db/queries/cleanup'
+import { pruneLogs } from 'db/queries/logs'
 import { readSettings } from 'db/queries/settings'
 import * as z from 'zod'
 
@@ -13,8 +14,14 @@ export async function run_cleanup(sql: Sql, payload: unknown): Promise<void> {
   const { job_id } = Payload.parse(payload)
   const cleanup = await openCleanup(sql, job_id)
   if (!cleanup) return
-  const { trash_days } = await readSettings(sql, 'cleanup')
+  const { trash_days, log_retention_days } = await readSettings(sql, 'cleanup')
   const findings: Finding[] = []
+  if (cleanup.tasks.includes('old_logs') && !cleanup.is_cancelled) {
+    const olderThan = new Date(Date.now() - log_retention_days * 24 * 3600_000)
+    const { jobs, lines } = await pruneLogs(sql, olderThan, cleanup.is_dry_run)
+    const text = `the logs of ${counted(jobs, 'job')} older than ${counted(log_retention_days, 'day')}, ${counted(lines, 'line')}`
+    if (jobs > 0) findings.push(finding('old_logs', cleanup.is_dry_run, text))
+  }
   if (cleanup.tasks.includes('expired_downloads') && !cleanup.is_cancelled) {
     const links = await forgetExpiredDownloads(sql, cleanup.is_dry_run)
     if (links > 0)

@@ -1,0 +1,109 @@
+// Logs that are long: what a line costs, how its end is read, and how it goes.
+import { pruneLogs } from 'db/queries/logs'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { good, startTestAgent } from '../testing/agent.ts'
+import { readEvents } from '../testing/events.ts'
+import { eventually } from '../testing/eventually.ts'
+import { startTestServer, type TestServer } from '../testing/server.ts'
+
+let server: TestServer
+let agent: Awaited<ReturnType<typeof startTestAgent>>
+
+beforeAll(async () => {
+  server = await startTestServer(inject('serverUrl'))
+  agent = await startTestAgent(server.database, ['wiki'])
+})
+
+afterAll(async () => {
+  await agent.stop()
+  await server.stop()
+})
+
+/** A job that runs, with so many lines already. */
+async function running(name: string, lines: number) {
+  const [stack] = (await server.ask('admin', 'GET', '/api/stacks')).body.stacks
+  const { archive } = (await server.ask('admin', 'POST', '/api/archives', { name, stack_ids: [stack.id] })).body
+  const { job_id } = (await server.ask('operator', 'POST', `/api/archives/${archive.id}/run`)).body
+  const task = await agent.claim()
+  if (!task) throw new Error('there is no task')
+  await fill(job_id, lines)
+  const finish = async () => {
+    const backup = good.backup && { ...good.backup, path: `${name}/wiki/1.tar.zst` }
+    await agent.finish(task, { ...good, backup })
+    const status = async () => (await server.ask('viewer', 'GET', `/api/jobs/${job_id}`)).body.job.status
+    await eventually(status).toBe('success')
+  }
+  return { id: job_id as number, task, finish }
+}
+
+async function fill(id: number, lines: number): Promise<void> {
+  const { sql } = server.database
+  await sql`
+    insert into archiver.log_lines (job_id, line, at, level, text)
+    select j.id, j.last_line + n, now(), 'info', 'a line like many others, of which there are a great many ' || n
+    from archiver.jobs as j, generate_series(1, ${lines}) as n where j.id = ${id}`
+  await sql`update archiver.jobs set last_line = last_line + ${lines} where id = ${id}`
+}
+
+test('Not again: a log append that rewrites the whole log', async () => {
+  const bytesFor = async (taskId: number, seq: number) => {
+    const lines = Array.from({ length: 100 }, (_, index) => ({
+      seq: seq + index,
+      at: new Date().toISOString(),
+      level: 'info',
+      text: `line ${seq + index}`,
+    }))
+    const [row] = await server.database.sql.unsafe<{ 'QUERY PLAN': [{ Plan: { 'WAL Bytes': number } }] }[]>(
+      `explain (analyze, wal, format json) select archiver.store_lines(${taskId}, '${JSON.stringify(lines)}')`,
+    )
+    return row?.['QUERY PLAN'][0].Plan['WAL Bytes'] ?? 0
+  }
+  const short = await running('short', 10)
+  const ofShort = await bytesFor(short.task.id, 1)
+  expect(ofShort).toBeGreaterThan(1000)
+  await short.finish()
+  const long = await running('long', 50_000)
+  expect(await bytesFor(long.task.id, 1)).toBeLessThan(2 * ofShort)
+
+  // and its end is read without the rest: the pages that are looked at do not grow with the log
+  const [row] = await server.database.sql.unsafe<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }[]>(
+    `explain (analyze, buffers, format json)
+     select * from archiver.log_lines where job_id = ${long.id} and line > 50000 order by line limit 500`,
+  )
+  const plan = row?.['QUERY PLAN'][0].Plan ?? {}
+  expect((plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0)).toBeLessThan(100)
+  await long.finish()
+})
+
+test('old logs go, without what takes their place needing more room; the jobs stay, and are still followed', async () => {
+  const { sql } = server.database
+  const old = await running('old', 30_000)
+  await old.finish()
+  const young = await running('young', 100)
+  await young.finish()
+  await sql`update archiver.jobs set end_time = now() - interval '91 days' where id = ${old.id}`
+  const olderThan = new Date(Date.now() - 90 * 24 * 3600_000)
+  const size = async () => {
+    const [row] = await sql<[{ bytes: number }]>`select pg_total_relation_size('archiver.log_lines') as bytes`
+    return row.bytes
+  }
+  const before = await size()
+
+  const { last_line } = (await server.ask('viewer', 'GET', `/api/jobs/${old.id}`)).body.job
+  expect(await pruneLogs(sql, olderThan, true)).toEqual({ jobs: 1, lines: last_line })
+  expect(await pruneLogs(sql, olderThan, false)).toEqual({ jobs: 1, lines: last_line })
+  expect(await pruneLogs(sql, olderThan, false)).toEqual({ jobs: 0, lines: 0 })
+  await fill(young.id, 30_000)
+  expect(await size()).toBeLessThan(before * 1.1)
+
+  expect((await server.ask('viewer', 'GET', `/api/jobs/${old.id}/log/tail`)).body).toMatchObject({
+    lines: [],
+    complete: true,
+    job: { status: 'success', log_pruned_at: expect.any(String) },
+  })
+  const seen: string[] = []
+  for await (const { event } of readEvents(`${server.url}/api/jobs/${old.id}/events`, server.headersOf('viewer')))
+    seen.push(event)
+  expect(seen).toEqual(['status', 'end'])
+  expect((await server.ask('viewer', 'GET', `/api/jobs/${young.id}/log/tail?limit=10`)).body.lines).toHaveLength(10)
+})
