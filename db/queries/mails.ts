@@ -102,11 +102,20 @@ export async function closeMail(sql: Sql, id: number): Promise<void> {
     where id = ${id}`
 }
 
-/** This try came to nothing; `final`: there is to be no other. */
-export async function noteFailure(sql: Sql, id: number, reason: string, final: boolean): Promise<void> {
+/**
+ * This try came to nothing. final: there is to be no other. interrupted: nothing was wrong but that this server is
+ * being stopped; the next tick has it sent (rescueMails).
+ */
+export async function noteFailure(
+  sql: Sql,
+  id: number,
+  reason: string,
+  what: 'again' | 'final' | 'interrupted',
+): Promise<void> {
   await sql`
     update archiver.mails
-    set state = ${final ? 'failed' : 'queued'}, last_error = ${reason}, sending_until = null
+    set state = ${what === 'final' ? 'failed' : 'queued'}, last_error = ${reason},
+      sending_until = case when ${what === 'interrupted'} then now() end
     where id = ${id}`
 }
 

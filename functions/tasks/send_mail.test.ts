@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
+import { connect } from 'db/connect'
 import type { Settings } from 'db/domain/settings'
 import { queueMail, rescueMails, listMails, retryMails, type Mail } from 'db/queries/mails'
 import { changeSettings } from 'db/queries/settings'
@@ -10,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import type { MailConfig } from '../mail/compose.ts'
 import { sealPassword } from '../mail/password.ts'
 import { eventually } from '../testing/eventually.ts'
+import { makeRoad } from '../testing/proxy.ts'
 import { startMailServer, startMuteServer } from '../testing/mail-server.ts'
 import { startMailWorker, startWorker } from '../worker.ts'
 import { send_link } from './send_link.ts'
@@ -202,6 +204,45 @@ describe('trying again', () => {
       await eventually(() => server.received.length).toBe(1)
       await eventually(async () => (await onlyMail()).state).toBe('sent')
     })
+  })
+})
+
+describe('interruptions', () => {
+  test('a database that restarts while a mail is taken: nobody is told twice', async () => {
+    const road = await makeRoad(database.url)
+    const sql = connect(road.url, { name: 'test' })
+    await using server = await startMailServer({
+      refuse: () => {
+        road.cut()
+        setTimeout(road.mend, 1500)
+        return undefined
+      },
+    })
+    await set({ smtp_port: server.port, default_recipients: ['ada@example.org'] })
+    await send_report(database.sql, { job_id: job })
+    await send_mail(sql, config, { mail_id: (await onlyMail()).id }, { isLast: false })
+    await tryOnce()
+    expect(server.received).toHaveLength(1)
+    expect(await onlyMail()).toMatchObject({ state: 'sent', attempts: 1 })
+    await sql.end()
+    await road.close()
+  })
+
+  test('a server that is stopped while it sends leaves it to the next, were it the last try', async () => {
+    await using mute = await startMuteServer()
+    await set({ smtp_port: mute.port, default_recipients: ['ada@example.org'] })
+    await send_report(database.sql, { job_id: job })
+    const { id } = await onlyMail()
+    const stopping = new AbortController()
+    const sending = send_mail(database.sql, config, { mail_id: id }, { isLast: true, signal: stopping.signal })
+    await eventually(() => mute.connections).toBe(1)
+    stopping.abort()
+    await expect(sending).rejects.toThrow(/the server was stopped/)
+    await using server = await startMailServer()
+    await set({ smtp_port: server.port })
+    await database.sql`delete from graphile_worker._private_jobs`
+    await rescueMails(database.sql)
+    await working(() => eventually(async () => (await onlyMail()).state).toBe('sent'))
   })
 })
 

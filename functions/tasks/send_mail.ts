@@ -1,4 +1,5 @@
 // Sends one mail to whoever of its recipients has not got it yet.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sql } from 'db/connect'
 import { messageOf } from 'db/domain/errors'
 import { closeMail, noteFailure, noteRefused, noteSent, takeMail, type Mail } from 'db/queries/mails'
@@ -7,6 +8,7 @@ import * as z from 'zod'
 import { openMail, Pointless, type MailConfig } from '../mail/compose.ts'
 import { openPassword } from '../mail/password.ts'
 import { NotSent, openSender } from '../mail/sender.ts'
+import { isUnreachableDatabase } from '../problems.ts'
 
 const Payload = z.object({ mail_id: z.number() })
 
@@ -30,10 +32,10 @@ export async function send_mail(
     await sendToAll(sql, config, mail, signal)
     await closeMail(sql, mail.id)
   } catch (error) {
-    const final = isLast || error instanceof Pointless
+    const what = error instanceof Pointless ? 'final' : signal?.aborted ? 'interrupted' : isLast ? 'final' : 'again'
     const reason = error instanceof NotSent || error instanceof Pointless ? error.message : messageOf(error)
-    await noteFailure(sql, mail.id, reason, final)
-    if (!final) throw new Error(`Mail ${mail.id} was not sent: ${reason}`, { cause: error })
+    await noteFailure(sql, mail.id, reason, what)
+    if (what !== 'final') throw new Error(`Mail ${mail.id} was not sent: ${reason}`, { cause: error })
   }
 }
 
@@ -47,7 +49,8 @@ async function sendToAll(sql: Sql, config: MailConfig, mail: Mail, signal: Abort
     for (const to of mail.recipients) {
       if (mail.sent_to.includes(to) || mail.refused.includes(to)) continue
       try {
-        await noteSent(sql, mail.id, to, await sender.send(to, await messageFor(to), signal))
+        const response = await sender.send(to, await messageFor(to), signal)
+        await whateverTheDatabaseDoes(() => noteSent(sql, mail.id, to, response), signal)
       } catch (error) {
         // one address that is wrong keeps nobody else from being told
         if (!(error instanceof NotSent) || error.what === 'server') throw error
@@ -59,4 +62,16 @@ async function sendToAll(sql: Sql, config: MailConfig, mail: Mail, signal: Abort
     sender.close()
   }
   if (trouble !== undefined) throw trouble
+}
+
+/** A mail that was taken must be known to be, though the database restarts just then: else it is sent twice. */
+async function whateverTheDatabaseDoes(note: () => Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await note()
+    } catch (error) {
+      if (tries === 60 || signal?.aborted || !isUnreachableDatabase(error)) throw error
+      await sleep(1000)
+    }
+  }
 }

@@ -88,7 +88,7 @@ const mails = async () => (await house.api.get<{ mails: Mail[] }>('/api/settings
 /** The mail's HTML with its tags taken out, as a person reads it. */
 const readable = ({ html }: ReceivedMail) => String(html).replaceAll(/<[^>]+>/g, ' ')
 
-test('Notifications: server, port, user, password (encrypted at rest), from, STARTTLS; Send test notification that reports the server’s real answer', async () => {
+test('Notifications: server, port, user, password (encrypted at rest), from, STARTTLS, implicit TLS, none; Send test notification that reports the server’s real answer', async () => {
   const sent = await house.api.post<{ response: string }>('/api/settings/notifications/test', { to: 'ada@example.org' })
   expect(sent).toEqual({
     status: 200,
@@ -107,6 +107,13 @@ test('Notifications: server, port, user, password (encrypted at rest), from, STA
   expect(await refused({ smtp_password: password, smtp_verify_certificate: true })).toMatch(/is not trusted/)
   expect(await refused({ smtp_verify_certificate: false, smtp_security: 'tls' })).toMatch(/choose STARTTLS/)
   expect(mail.received).toHaveLength(1)
+
+  for (const security of ['tls', 'none'] as const) {
+    await using other = await startMailServer({ security, certificate: makeCertificate() })
+    await notify({ smtp_port: other.port, smtp_security: security, smtp_user: '' })
+    expect((await house.api.post('/api/settings/notifications/test', {})).status).toBe(200)
+    expect(other.received).toMatchObject([{ encrypted: security === 'tls' }])
+  }
 
   const [stored] = await house.database.sql`select value from archiver.settings where section = 'notifications'`
   expect(stored?.value.smtp_password_encrypted).toMatch(/^v1\./)
