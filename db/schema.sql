@@ -1002,7 +1002,8 @@ declare
   prepared archiver.prepared_files;
   new_job bigint;
 begin
-  select * into backup from archiver.backups as b where b.id = prepare_download.backup_id for update;
+  -- not "for update": links that are being made hold a key share of it
+  select * into backup from archiver.backups as b where b.id = prepare_download.backup_id for no key update;
   if not found then
     perform archiver.refuse('AR404', format('There is no backup with id %s', prepare_download.backup_id));
   end if;

@@ -72,7 +72,7 @@ export async function prepareAllWithLinks(sql: Sql, log: Logger): Promise<void> 
   }
 }
 
-/** For people, whether they have signed in or not. */
+/** For people, whether they have signed in or not: what was found wrong names files, and is nobody's business. */
 export function whyUnavailable(download: Download): string {
   if (download.state === 'expired') return `This link has expired: it worked until ${inWords(download.expires_at)}`
   return whyNot({ state: download.backup_state, trashed_at: download.trashed_at, verify_error: '' })
