@@ -1,6 +1,6 @@
 // One execution, and what became of each stack in it.
 import type { CleanupTask } from './cleanup.ts'
-import type { Finding } from './task.ts'
+import type { Finding, TaskKind } from './task.ts'
 
 export const jobTypes = ['archive', 'retention', 'cleanup', 'restore', 'verify', 'download'] as const
 export type JobType = (typeof jobTypes)[number]
@@ -52,7 +52,11 @@ export interface DryRun {
 /** What a job was asked beyond its archive. */
 export interface JobOptions {
   dry_run?: DryRun
+  /** Of a cleanup. */
   tasks?: CleanupTask[]
+  /** Of what a person asked about some backups, or about permissions. */
+  action?: TaskKind | 'permissions'
+  backup_ids?: number[]
 }
 
 /** What retention came to for one stack; in a dry run, what it would come to. */

@@ -33,8 +33,8 @@ export function mailFor(
       if (!settings.on_error || wentWell) return null
       return damaged.length > 0 ? 'corrupt' : 'error'
     case 'cleanup':
-      // permissions are checked while somebody looks on
-      if (job.options.action !== 'permissions' && settings.on_cleanup) return 'cleanup'
+      // whoever checks permissions, or moves a backup to the trash, looks on
+      if (job.options.action === undefined && settings.on_cleanup) return 'cleanup'
       return settings.on_error && !wentWell ? 'error' : null
     case 'archive':
       if (job.is_dry_run) return null

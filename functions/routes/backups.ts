@@ -106,7 +106,7 @@ export function backups({ sql }: Server) {
               .enum(['true', 'false'], 'must be true or false')
               .optional()
               .transform((text) => text === 'true')
-              .openapi({ type: 'boolean', description: 'true: those in the trash, and no others' }),
+              .openapi({ type: 'boolean', description: 'true: those in the trash, and no others', example: true }),
             limit: limit(50, 500),
             cursor,
           }),

@@ -47,7 +47,12 @@ export const Job = z
     last_line: z.number().int().openapi({ description: 'Number of the newest log line' }),
     stack_count: z.number().int(),
     options: z
-      .object({ dry_run: z.looseObject({}).optional(), tasks: z.array(z.string()).optional() })
+      .object({
+        dry_run: z.looseObject({}).optional(),
+        tasks: z.array(z.string()).optional(),
+        action: z.string().optional(),
+        backup_ids: z.array(z.number().int()).optional(),
+      })
       .openapi({ description: 'What it was asked beyond its archive' }),
     scheduled_for: time.nullable().openapi({ description: 'When its schedule was due' }),
     phase: z.number().int().openapi({ description: '0 initialise, 1 stacks, 2 retention, 3 finalise' }),

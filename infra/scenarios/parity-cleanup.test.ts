@@ -69,9 +69,9 @@ async function asked(path: string, body?: unknown): Promise<{ job: Job; log: str
   return ended(answer.body.job_id)
 }
 
-async function backUp(archive: number): Promise<Backup> {
+async function backUp(archive: number, status = 'success'): Promise<Backup> {
   const { job, log } = await asked(`/api/archives/${archive}/run`)
-  expect(job.status, log).toBe('success')
+  expect(job.status, log).toBe(status)
   const { body } = await house.api.get<{ backups: Backup[] }>(`/api/backups?job_id=${job.id}`)
   const [backup] = body.backups
   if (!backup) throw new Error('There is no backup')
@@ -133,7 +133,7 @@ test('Cleanup job: enabled (on), cron `30 2 * * *`, log retention days 90, dry r
   const told = await until('the mail of the cleanup', () =>
     mail.received.find(({ subject }) => /cleanup/i.test(subject ?? '')),
   )
-  expect(told.text).toContain(`/jobs/${job.id}`)
+  expect(told.text).toContain(`/history/${job.id}`)
 })
 
 test('Cleanup tasks, each selectable in Run now: orphaned archives, old logs, unreferenced folders, unreferenced files, expired downloads', async () => {
@@ -314,7 +314,7 @@ test('Verify: a flipped byte in a backup is found, marked, mailed, and no longer
   })
   expect((await house.findStack(stack.path)).last_backup).toMatchObject({ id: good.id, state: 'good' })
   const told = await until('the mail about it', () =>
-    mail.received.find(({ text }) => text?.includes(`/jobs/${found.job.id}`)),
+    mail.received.find(({ text }) => text?.includes(`/history/${found.job.id}`)),
   )
   expect(told.text).toContain(name)
 
@@ -359,7 +359,7 @@ test('Guards: retention waits when the size collapses, until a person acknowledg
   const { archive, folder } = await protect('collapse')
   const [oldest, large] = [await backUp(archive), await backUp(archive)]
   await rm(join(folder, 'data'), { recursive: true })
-  const small = await backUp(archive)
+  const small = await backUp(archive, 'warning')
   const policy = { retention_keep_days: 1, retention_keep_weeks: 0, retention_keep_months: 0, retention_keep_years: 0 }
   await house.api.patch(`/api/archives/${archive}`, { ...policy, retention_one_per_day: true })
   const waiting = await asked(`/api/archives/${archive}/retention`)
