@@ -24,7 +24,7 @@ const noInfra = {
   message: 'infra starts and tests the product; the product knows nothing of it.',
 }
 const noDockerode = { regex: '^dockerode$', allowTypeImports: true, message: 'Only agent/docker talks to Docker.' }
-const noEngine = { regex: '^(tar|zstd-napi)$', message: 'Only agent/archive reads and writes archives.' }
+const noEngine = { regex: '^(tar|zstd-napi|ignore|koffi)$', message: 'Only agent/archive reads and writes archives.' }
 const noMailer = { regex: '^nodemailer$', message: 'Only functions/mail sends mail.' }
 
 export default ts.config(

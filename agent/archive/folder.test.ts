@@ -13,6 +13,7 @@ import {
   renameSync,
   statSync,
   symlinkSync,
+  truncateSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
@@ -223,7 +224,8 @@ describe('packed as a folder,', () => {
     using at = ground()
     const disk = join(at.path, 'disk')
     mkdirSync(disk)
-    execFileSync('truncate', ['-s', '8M', join(at.path, 'image')])
+    writeFileSync(join(at.path, 'image'), '')
+    truncateSync(join(at.path, 'image'), 8 * 1024 * 1024)
     execFileSync('mkfs.ext4', ['-q', '-I', '128', join(at.path, 'image')])
     execFileSync('mount', ['-o', 'loop', join(at.path, 'image'), disk])
     try {

@@ -1,6 +1,7 @@
 // What an archive is made of, as it comes in and goes out.
 import { z } from '@hono/zod-openapi'
 import { archiveFormats, archiveModes, defaultArchive, levels } from 'db/domain/archive'
+import { patternProblem } from 'db/domain/exclude'
 import { jobStatuses } from 'db/domain/job'
 import { messageOf } from 'db/domain/errors'
 import { keepsNothing, keepsNothingText, policyOf } from 'db/domain/retention'
@@ -69,7 +70,9 @@ export const archiveFields = {
   time_zone: timeZone,
   exclude: z
     .array(
-      text.min(1, 'must not be empty').max(1000, 'must have at most 1000 characters'),
+      text.max(1000, 'must have at most 1000 characters').refine((pattern) => patternProblem(pattern) === null, {
+        error: ({ input }) => patternProblem(String(input)) ?? '',
+      }),
       'must be a list of patterns',
     )
     .max(1000, 'must have at most 1000 patterns')

@@ -100,6 +100,19 @@ describe('Archive: name (unique), stacks, … format tar tar.gz tar.zst folder',
   })
 })
 
+test('a pattern that can only be a mistake is refused at its field', async () => {
+  const stacks = [await house.findStack(shop.folder)]
+  const answer = await house.api.post<{ errors: { field: string; detail: string }[] }>('/api/archives', {
+    name: 'wrong',
+    stack_ids: stacks.map(({ id }) => id),
+    exclude: ['*.log', '../other'],
+  })
+  expect(answer.status).toBe(422)
+  expect(answer.body.errors).toEqual([
+    { field: 'exclude.1', detail: expect.stringMatching(/^must not hold \. or \.\./) as string },
+  ])
+})
+
 test('Output permissions (Settings → Security, default off): files we make 0644, folders 0755; never inside a folder backup', async () => {
   await house.api.patch('/api/settings/security', { output_permissions: true })
   const stacks = [await house.findStack(shop.folder)]
