@@ -13,7 +13,8 @@ export interface TaskReport {
   finish(outcome: TaskOutcome | CareOutcome, signal: AbortSignal): Promise<void>
 }
 
-const batchMs = 200
+/** Somebody may be watching. */
+const batchMs = 100
 const batchLines = 500
 
 export function openReport(task: AgentTask, server: Server, log: Logger): TaskReport {

@@ -155,17 +155,22 @@ export async function whileUsersAreLocked<Result>(sql: Sql, work: (sql: Query) =
   return result as Result
 }
 
-/** The token named by its SHA-256, as base64url; its use is noted. Null: none of that hash, or its user is gone or shut out. */
+/**
+ * The token named by its SHA-256, as base64url; its use is noted, to the minute: who asks often must not write as often.
+ * Null: none of that hash, or its user is gone or shut out.
+ */
 export async function useToken(sql: Sql, hash: string): Promise<TokenUse | null> {
-  const [use] = await sql<TokenUse[]>`
-    update auth.apikey as k
-    set "lastRequest" = case when k."expiresAt" <= now() then k."lastRequest" else now() end
-    from auth."user" as u
-    where k.key = ${hash} and k.enabled and u.id = k."referenceId"
-      and not (coalesce(u.banned, false) and coalesce(u."banExpires" > now(), true))
-    returning u.id, u.username, u.email, u.role, k.permissions::jsonb #>> '{role,0}' as token_role,
-      coalesce(k."expiresAt" <= now(), false) as expired`
-  return use ?? null
+  const [found] = await sql<(TokenUse & { key_id: string; noted: boolean })[]>`
+    select u.id, u.username, u.email, u.role, k.permissions::jsonb #>> '{role,0}' as token_role,
+      coalesce(k."expiresAt" <= now(), false) as expired,
+      k.id as key_id, coalesce(k."lastRequest" > now() - interval '1 minute', false) as noted
+    from auth.apikey as k
+    join auth."user" as u on u.id = k."referenceId"
+    where k.key = ${hash} and k.enabled and not (coalesce(u.banned, false) and coalesce(u."banExpires" > now(), true))`
+  if (!found) return null
+  const { key_id, noted, ...use } = found
+  if (!use.expired && !noted) await sql`update auth.apikey set "lastRequest" = now() where id = ${key_id}`
+  return use
 }
 
 export interface TokenUse {

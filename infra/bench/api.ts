@@ -1,0 +1,142 @@
+// What the dashboard asks for, what 200 agents at once get done, and what an agent costs that has nothing to do.
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { connect } from '../../db/connect.ts'
+import type { TaskOutcome } from '../../db/domain/task.ts'
+import { claimTask, finishTask, startAgent as takeEpoch } from '../../db/queries/agent.ts'
+import { startAgent } from '../testbed/processes.ts'
+import { addHost, fillWithYears, startInstallation, type Installation } from './installation.ts'
+import { latencyRow, timesOf, type Row } from './measure.ts'
+
+/** As the pages ask when the dashboard is opened (web/src/lib/data.ts). */
+const dashboard = [
+  '/api/me',
+  '/api/hosts',
+  '/api/stacks',
+  '/api/archives',
+  '/api/jobs?limit=25',
+  '/api/jobs?status=running&limit=20',
+  '/api/jobs?status=queued&limit=20',
+]
+
+const agents = 200
+const tasksEach = 50
+
+export async function api(): Promise<Row[]> {
+  await using installation = await startInstallation([`max_connections=${agents + 100}`])
+  await fillWithYears(installation)
+  const perPath = new Map<string, number[]>()
+  for (const path of dashboard) perPath.set(path, await timesOf(200, () => installation.get(path)))
+  const together = await timesOf(300, () => Promise.all(dashboard.map((path) => installation.get(path))))
+  const slowest = [...perPath].map(([path, times]) => latencyRow(`${path} alone`, times, 0.95, 50))
+  return [
+    latencyRow('dashboard data with 10,000 jobs and 100,000 backups, all of it', together, 0.95, 50),
+    ...slowest,
+    latencyRow('`/metrics` with the same', await timesOf(50, () => scrape(installation)), 0.95, 250),
+    await tasksRow(installation),
+    ...(await idleRows(installation)),
+  ]
+}
+
+async function scrape({ server }: Installation): Promise<void> {
+  const response = await fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${server.token}` } })
+  await response.text()
+}
+
+const outcome: TaskOutcome = {
+  status: 'failed',
+  reason: 'a bench',
+  was_running: true,
+  downtime_seconds: 1,
+  archive_path: null,
+  backup: null,
+  not_covered: [],
+  pull: null,
+}
+
+/** Each agent with a connection of its own and a job of 50 stacks. */
+async function tasksRow(installation: Installation): Promise<Row> {
+  const { sql } = installation
+  const hosts = []
+  for (let agent = 1; agent <= agents; agent++) hosts.push(await addHost(installation, `agent-${agent}`))
+  const status = {
+    docker: { reachable: true, version: '', reason: '' },
+    archives_dir: '',
+    disk: null,
+    in_container: false,
+    mounts: [],
+    unreachable_projects: [],
+  }
+  const connected = []
+  for (const { url } of hosts) {
+    const sql = connect(url, { name: 'bench agent', max: 1 })
+    connected.push({ sql, ...(await takeEpoch(sql, '0', status, [])) })
+  }
+  await sql.unsafe(`
+    with made as (
+      insert into archiver.jobs (job_type, archive_name, triggered_by, phase)
+      select 'archive', h.name, 'manual', 3 from archiver.hosts as h where h.name like 'agent-%' returning id, archive_name
+    ), stacks as (
+      insert into archiver.job_stacks (job_id, host_id, stack_name)
+      select made.id, h.id, 'stack-' || n from made join archiver.hosts as h on h.name = made.archive_name,
+        generate_series(1, ${tasksEach}) as n
+      returning id, job_id, host_id
+    )
+    insert into archiver.tasks (job_id, job_stack_id, host_id, kind, payload)
+    select job_id, id, host_id, 'archive_stack', '{}' from stacks`)
+  await sql.unsafe('analyze archiver.tasks; analyze archiver.jobs; analyze archiver.job_stacks; analyze archiver.hosts')
+
+  const begun = performance.now()
+  const done = await Promise.all(
+    connected.map(async ({ sql, epoch }) => {
+      let finished = 0
+      for (;;) {
+        const task = await claimTask(sql, epoch, [])
+        if (!task) return finished
+        await finishTask(sql, epoch, task.id, outcome)
+        finished += 1
+      }
+    }),
+  )
+  const seconds = (performance.now() - begun) / 1000
+  await Promise.all(connected.map(({ sql }) => sql.end()))
+  const total = done.reduce((sum, count) => sum + count, 0)
+  if (total !== agents * tasksEach) throw new Error(`${total} tasks were done`)
+  const rate = total / seconds
+  return {
+    what: `tasks claimed and finished by ${agents} simulated agents`,
+    wanted: '≥ 1,000 a second',
+    measured: `${Math.round(rate)} a second (${total} in ${seconds.toFixed(1)} s)`,
+    reached: rate >= 1000,
+  }
+}
+
+const idleSeconds = 60
+
+/** An agent that has started and found nothing: memory, and how often it asks the database. */
+async function idleRows(installation: Installation): Promise<Row[]> {
+  const { sql, folder } = installation
+  const host = await addHost(installation, 'idle')
+  await using agent = await startAgent({ databaseUrl: host.url, stacksDirs: [], dataDir: `${folder}/agent` })
+  await sleep(20_000)
+  const asked = new Map<string, string>()
+  for (let waited = 0; waited < idleSeconds * 10; waited++) {
+    const rows = await sql<{ key: string; query: string }[]>`
+      select pid || ' ' || query_start as key, query from pg_stat_activity where usename = 'archiver_host_idle'`
+    for (const { key, query } of rows) asked.set(key, query)
+    await sleep(100)
+  }
+  const rss = Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${agent.pid}/status`, 'utf8'))?.[1]) / 1024
+  const beats = [...asked.values()].filter((query) => query.includes('agent_heartbeat')).length
+  // what stands there at the beginning was asked before
+  const others = Math.max(0, asked.size - beats - 3)
+  return [
+    { what: 'agent idle: memory', wanted: 'RSS ≤ 100 MB', measured: `${rss.toFixed(0)} MB`, reached: rss <= 100 },
+    {
+      what: `agent idle: queries within ${idleSeconds} s beside the heartbeat`,
+      wanted: `≤ ${idleSeconds / 10}`,
+      measured: `${others}, and ${beats} heartbeats`,
+      reached: others <= idleSeconds / 10,
+    },
+  ]
+}
