@@ -4,6 +4,7 @@ import { messageOf } from 'db/domain/errors'
 import { counted } from 'db/domain/size'
 import type { AgentTask, CareOutcome, CareResult, Finding } from 'db/domain/task'
 import { JobCancelled } from '../cancelled.ts'
+import { codeOf } from '../durable.ts'
 import type { OpenEntry } from '../journal.ts'
 import type { TaskReport } from '../task-report.ts'
 import type { Tools } from './tools.ts'
@@ -38,8 +39,13 @@ export async function careTask(
     report,
     async act(result, gone, work) {
       const soFar = { status: 'failed' as const, reason: endedText(results.length), backups: results, findings }
-      await tools.journal.write(entryOf(task.id, soFar, { result, gone }))
-      acted = true
+      try {
+        await tools.journal.write(entryOf(task.id, soFar, { result, gone }))
+        acted = true
+      } catch (error) {
+        // on a full disk deleting is what makes room again; should the agent die now, reading back tells what is gone
+        if (result.did !== 'deleted' || !isFull(error)) throw error
+      }
       await work()
       results.push(result)
     },
@@ -84,6 +90,10 @@ export async function eachBackup<Backup extends { id: number }>(
     }
     care.report.progress.files += 1
   }
+}
+
+function isFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(codeOf(error))
 }
 
 function verdict(results: CareResult[]): Pick<CareOutcome, 'status' | 'reason'> {

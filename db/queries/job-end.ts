@@ -53,7 +53,9 @@ export async function finishJob(
 async function closeJob(sql: Query, id: number, closingLines: (ended: EndedJob) => LogText[]): Promise<Job> {
   const before = await getJob(sql, id)
   const care = await sql<CareTask[]>`
-    select t.kind, t.job_stack_id, h.name as host, t.outcome
+    select t.kind, t.job_stack_id, h.name as host,
+      -- one that was closed without its agent tells of no backups
+      jsonb_build_object('backups', '[]'::jsonb) || t.outcome as outcome
     from archiver.tasks as t join archiver.hosts as h on h.id = t.host_id
     where t.job_id = ${id} and t.kind <> 'archive_stack' order by t.id`
   await tellStacks(sql, before, care)

@@ -86,15 +86,15 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
   return Object.assign(made, { close, [Symbol.asyncDispose]: close })
 }
 
-/** Takes connections and never says a word. */
-export async function startMuteServer(): Promise<{ port: number; connections: number } & AsyncDisposable> {
+/** Takes connections and never says a word. `port`: default a free one. */
+export async function startMuteServer(port = 0): Promise<{ port: number; connections: number } & AsyncDisposable> {
   const sockets = new Set<Socket>()
   const made = { port: 0, connections: 0 }
   const server = createServer((socket) => {
     made.connections++
     sockets.add(socket.on('error', () => {}))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   made.port = (server.address() as AddressInfo).port
   return Object.assign(made, {
     async [Symbol.asyncDispose]() {

@@ -31,6 +31,8 @@ export interface House extends AsyncDisposable {
 export interface HouseOptions {
   stacksDirs: string[]
   archivesDir?: string
+  /** Of the agent; default: a temporary folder. */
+  dataDir?: string
   /** A PostgreSQL of the test's own, with the template in it; default: the one of the test run. */
   serverUrl?: string
   /** false: nobody is set up yet, and `api` is signed in as nobody. */
@@ -45,7 +47,8 @@ export async function makeHouse(options: HouseOptions): Promise<House> {
   const host = await database.addHost()
   const server = undo.use(await startServer({ databaseUrl: database.url, admin: options.admin ?? true }))
   const client = api(server.url, server.token)
-  const archivesDir = options.archivesDir ?? `${folder.path}/archives`
+  const dataDir = options.dataDir ?? folder.path
+  const archivesDir = options.archivesDir ?? `${dataDir}/archives`
   const later = undo.use(new AsyncDisposableStack())
   const kept = undo.move()
 
@@ -66,7 +69,7 @@ export async function makeHouse(options: HouseOptions): Promise<House> {
     server,
     api: client,
     host,
-    dataDir: folder.path,
+    dataDir,
     archivesDir,
     job,
     async startAgent(more = {}) {
@@ -74,7 +77,7 @@ export async function makeHouse(options: HouseOptions): Promise<House> {
         await startAgent({
           databaseUrl: host.url,
           stacksDirs: options.stacksDirs,
-          dataDir: folder.path,
+          dataDir,
           archivesDir,
           ...more,
         }),
