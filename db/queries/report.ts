@@ -1,8 +1,8 @@
 // Everything a mail about a finished job tells.
 import type { Query } from '../connect.ts'
 import type { HostStatus } from '../domain/host.ts'
-import type { JobStatus, JobTrigger, JobType } from '../domain/job.ts'
-import type { Finding, PullResult } from '../domain/task.ts'
+import type { JobOptions, JobResults, JobStatus, JobTrigger, JobType } from '../domain/job.ts'
+import type { PullResult } from '../domain/task.ts'
 
 export interface Report {
   job: ReportedJob
@@ -27,12 +27,8 @@ export interface ReportedJob {
   duration_seconds: number | null
   total_size_bytes: number
   reclaimed_bytes: number
-  /** action: what this one is about, where its type alone does not tell. */
-  options: { action?: string }
-  results: {
-    retention?: { stack_name: string; kept: number; removed: number; waits: string; bytes: number }[]
-    findings?: Finding[]
-  }
+  options: JobOptions
+  results: JobResults
 }
 
 export interface ReportedJobStack {

@@ -20,8 +20,9 @@ const job: ReportedJob = {
   options: {},
   results: {
     retention: [
-      { stack_name: 'wiki', kept: 12, removed: 2, waits: '', bytes: 5 * 1024 ** 2 },
+      { stack_id: 1, stack_name: 'wiki', kept: 12, removed: 2, waits: '', bytes: 5 * 1024 ** 2 },
       {
+        stack_id: 2,
         stack_name: 'shop',
         kept: 3,
         removed: 0,

@@ -12,16 +12,19 @@ import {
   type ReceivedMail,
 } from '../../functions/testing/mail-server.ts'
 import { api } from '../testbed/api.ts'
+import { docker } from '../testbed/docker.ts'
 import { makeHouse, type House } from '../testbed/house.ts'
 import { startServer } from '../testbed/processes.ts'
 import { uniqueName } from '../testbed/sample-stack.ts'
 import { composeUp, makeStack, type TestStack } from '../testbed/stack.ts'
 import { until } from '../testbed/until.ts'
 
+// whose registry does not answer
+const image = `127.0.0.1:1/${uniqueName('told')}`
 const composeYaml = `
 services:
   web:
-    image: archiver-test/busybox
+    image: ${image}
     command: ["sleep", "1000000"]
     stop_grace_period: 0s
     volumes: ["/usr/share/misc:/elsewhere:ro"]
@@ -36,6 +39,8 @@ let mail: MailServer
 let archive: number
 
 beforeAll(async () => {
+  await docker('tag', 'archiver-test/busybox', image)
+  undo.defer(async () => void (await docker('rmi', image)))
   stack = undo.use(await makeStack({ name: uniqueName('told'), composeYaml, files: { 'page.html': '<h1>Hello</h1>' } }))
   await composeUp(stack.folder)
   house = undo.use(await makeHouse({ stacksDirs: [stack.parent] }))
@@ -167,6 +172,21 @@ test('Not again: unescaped HTML', async () => {
   const report = await arrived()
   expect(report.html).toContain('night &amp; &lt;b&gt;day&lt;/b&gt;')
   expect(report.html).not.toContain('<b>')
+})
+
+test('Notifications: report with pull output (escaped)', async () => {
+  await house.api.patch('/api/settings/security', { always_pull: true })
+  const { job, stack: done } = await house.ended(await house.run(archive))
+  await house.api.patch('/api/settings/security', { always_pull: false })
+  expect(job.status).toBe('warning')
+  const report = await arrived()
+  expect(report.subject).toMatch(/ended with warnings/)
+  expect(report.text).toContain('Pulling images: failed')
+  const line = done.pull?.lines.find((line) => line.includes('"')) ?? ''
+  expect(line, 'Docker quotes the address').not.toBe('')
+  expect(report.text).toContain(line)
+  expect(report.html).not.toContain(line)
+  expect(report.html).toContain(line.replaceAll('"', '&quot;'))
 })
 
 test('Notifications: Full (HTML tables) or Short; attach full log, attach on failure only; on success, on error', async () => {
