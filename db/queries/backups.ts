@@ -92,7 +92,7 @@ function backupRows(sql: Query) {
 /** A pinned backup is kept whatever retention says, and cannot be deleted. Throws NotFound, Conflict. */
 export async function pinBackup(sql: Sql, id: number, pinned: boolean): Promise<Backup> {
   return sql.begin(async (sql) => {
-    if (pinned) await lockLive(sql, id)
+    if (pinned) await refuseWhileMoving(sql, await lockLive(sql, id))
     await sql`update archiver.backups set pinned = ${pinned} where id = ${id}`
     await sql`select archiver.announce('backups', ${id})`
     return getBackup(sql, id)

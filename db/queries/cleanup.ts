@@ -58,11 +58,13 @@ export async function startDueCleanup(sql: Sql, now: Date, timeZone: string): Pr
     const due = await takeTurn(sql, 'cleanup', cron, time_zone || timeZone, now)
     if (!due) return
     const unfinished = await unfinishedCleanup(sql)
-    if (unfinished === null) await makeCleanup(sql, { triggered_by: 'schedule', dry_run, tasks, scheduled_for: due })
-    else
-      await sql`
-        insert into archiver.missed_runs (archive_id, scheduled_for, reason)
-        values (null, ${due}, ${`cleanup job ${unfinished} had not finished yet`})`
+    if (unfinished === null)
+      return void (await makeCleanup(sql, { triggered_by: 'schedule', dry_run, tasks, scheduled_for: due }))
+    await sql`
+      insert into archiver.missed_runs (archive_id, scheduled_for, reason)
+      values (null, ${due}, ${`cleanup job ${unfinished} had not finished yet`})`
+    // in case that one was never begun because all its tries failed
+    await runSoon(sql, unfinished)
   })
 }
 
@@ -87,10 +89,15 @@ async function makeCleanup(sql: Query, run: CleanupRun): Promise<number> {
     'info',
     `Phase 0: ${run.dry_run ? 'dry run of the ' : ''}cleanup, triggered by ${run.triggered_by}: ${what}`,
   )
-  await sql`
-      select graphile_worker.add_job('run_cleanup', json_build_object('job_id', ${job.id}::bigint),
-        job_key := 'run_cleanup:' || ${job.id}::bigint, max_attempts := 25)`
+  await runSoon(sql, job.id)
   return job.id
+}
+
+/** Has the worker begin it; once, however often this is asked. */
+async function runSoon(sql: Query, jobId: number): Promise<void> {
+  await sql`
+    select graphile_worker.add_job('run_cleanup', json_build_object('job_id', ${jobId}::bigint),
+      job_key := 'run_cleanup:' || ${jobId}::bigint, max_attempts := 25)`
 }
 
 export interface OpenCleanup {
@@ -175,7 +182,7 @@ async function knownOf(
   // one that somebody has asked to have back is not taken away meanwhile
   const expired = await sql<(KnownBackup & { trash_path: string })[]>`
     select b.id, b.path, b.format, b.size_bytes, b.sha256, b.trash_path from archiver.backups as b
-    where b.host_id = ${hostId} and b.state <> 'deleted' and b.trashed_at < now() - make_interval(days => ${trashDays})
+    where b.host_id = ${hostId} and b.state <> 'deleted' and b.trashed_at < now() - make_interval(days => ${trashDays}) and not b.pinned
       and not exists (
         select from archiver.tasks as t
         where t.host_id = b.host_id and t.state <> 'finished' and t.kind = 'untrash_backups'

@@ -82,6 +82,7 @@ test('a deleted backup goes to the trash and comes back; a pinned one does not g
   const deletion = await ask('admin', 'DELETE', `/api/backups/${newer}`)
   expect(deletion).toMatchObject({ status: 202, body: { last_good: false, detail: /^It goes to the trash/ } })
   expectProblem(await ask('admin', 'DELETE', `/api/backups/${newer}`), 409, /is moving backup/)
+  expectProblem(await ask('operator', 'POST', `/api/backups/${newer}/pin`, { pinned: true }), 409, /is moving backup/)
   const task = await answer('trash_backups', (id) => ({ did: 'trashed', trash_path: `.trash/${id}_x.tar.zst` }))
   expect(task.payload).toMatchObject({ backups: [{ id: newer, format: 'tar.zst', size_bytes: 1000 }] })
   await ended(deletion.body.job_id).toBe('success')

@@ -83,6 +83,7 @@ test('an agent is told what is to stay, and only what is ours to let go', async 
   await addBackup({ path: 'former/wiki/pinned.tar.zst', orphaned_at: new Date(), pinned: true })
   const old = { path: 'nightly/wiki/old.tar.zst', trashed_at: daysAgo(8), trash_path: '.trash/5_old.tar.zst' }
   const expired = await addBackup(old)
+  await addBackup({ ...old, path: 'nightly/wiki/loved.tar.zst', trash_path: '.trash/8_loved.tar.zst', pinned: true })
   await addBackup({ path: 'nightly/wiki/new.tar.zst', trashed_at: daysAgo(6), trash_path: '.trash/6_new.tar.zst' })
   const wanted = await addBackup({ ...old, path: 'nightly/wiki/wanted.tar.zst', trash_path: '.trash/7_wanted.tar.zst' })
   await sql`select archiver.add_task(archiver.start_job('cleanup', null, '', 'manual', false, '{}'), null, ${agent.host.id},
@@ -105,6 +106,7 @@ test('an agent is told what is to stay, and only what is ours to let go', async 
     '.trash/5_old.tar.zst',
     '.trash/6_new.tar.zst',
     '.trash/7_wanted.tar.zst',
+    '.trash/8_loved.tar.zst',
     'former/wiki/orphan.tar.zst',
     'former/wiki/pinned.tar.zst',
     'nightly/wiki/corrupt.tar.zst',
@@ -217,7 +219,8 @@ test('the cleanup runs when its time has come, once, in its own time zone', asyn
   const first = { triggered_by: 'schedule', is_dry_run: false, scheduled_for: new Date('2026-11-23T01:30:00Z') }
   expect(await jobs()).toEqual([first])
 
-  // one that still runs keeps the next from beginning, and that is said
+  // one that still runs keeps the next from beginning, and that is said; if it never began, it is begun
+  await sql`delete from graphile_worker._private_jobs`
   await startDueCleanup(sql, new Date('2026-11-24T01:30:02Z'), 'Europe/Berlin')
   expect(await jobs()).toEqual([first])
   expect(await cleanupState(sql, new Date('2026-11-23T00:00:00Z'), 'Europe/Berlin')).toMatchObject({
@@ -225,6 +228,7 @@ test('the cleanup runs when its time has come, once, in its own time zone', asyn
     last_job: { status: 'queued' },
     missed_runs: [{ reason: expect.stringMatching(/had not finished yet/) }],
   })
+  expect(await sql`select task_identifier from graphile_worker.jobs`).toEqual([{ task_identifier: 'run_cleanup' }])
   await sql`update archiver.jobs set status = 'success'`
 
   // paused, it waits; then it runs once for all that passed
