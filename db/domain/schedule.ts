@@ -93,7 +93,9 @@ function valuesOf(items: string[], index: number): number[] {
       return CronExpressionParser.parse(alone).fields[field.name].values as number[]
     } catch (error) {
       const outside = bounds.some((bound) => Number(bound) < field.from || Number(bound) > field.to)
-      throw refuse(outside ? `must be from ${field.from} to ${field.to}` : `is not understood: ${messageOf(error)}`)
+      if (outside) throw refuse(`must be from ${field.from} to ${field.to}`)
+      if (bounds.length === 2) throw refuse(`runs backwards${index === 4 ? '; as the end of a range Sunday is 7' : ''}`)
+      throw refuse(`is not understood: ${messageOf(error)}`)
     }
   })
   return [...new Set(values)].sort((one, other) => one - other)
@@ -201,6 +203,7 @@ const farthestBack = 31 * dayLong
 
 /** What becomes of the times that are due: the newest runs unless it is too late for it, and so stands for those before it. */
 export function decideDue({ cron, timeZone, due, now, catchUpWindow, held }: DueRuns): Decision {
+  if (due > now) return { run: null, missed: [], next: due }
   const from = new Date(Math.max(due.getTime(), now.getTime() - farthestBack) - 1)
   const times: Date[] = []
   let next = from
