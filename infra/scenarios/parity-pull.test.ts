@@ -106,7 +106,6 @@ test('Pull policy: a failed pull leaves the containers running, as a warning', a
   const image = `${deaf.host}/unreachable`
   await docker('tag', 'archiver-test/busybox', image)
   await using stack = await startStack(
-    house,
     yaml(image).replaceAll('stop_grace', `command: ["sh", "-c", ${JSON.stringify(runs)}]\n    stop_grace`),
   )
   const before = ids(await containersOf(stack.name))
