@@ -40,3 +40,19 @@ test.each([98, 99, 100, 101, 255, 256, 985, 986, 987, 999, 1000, 4000, 9990, 20_
     expect(listed(encodeHead({ ...file, typeflag: typeflags.symlink, linkname: name }))).toContain(` file -> ${name}\n`)
   },
 )
+
+test('a file whose name would be cut right behind a "/" stays a file, also when others have cut it', () => {
+  const name = `${'d'.repeat(99)}/file`
+  const head = encodeHead({ ...file, name, size: 1000 })
+  expect(listed(head)).toMatch(new RegExp(`^-rw-r----- .* ${name}\n`))
+  const cut = Buffer.from(head.subarray(-512))
+  cut.write('/', 99)
+  cut.write(' '.repeat(8), 148)
+  const sum = cut.reduce((total, byte) => total + byte, 0)
+  cut.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
+  for (const block of [head, Buffer.concat([head.subarray(0, -512), cut])]) {
+    const reader = new TarReader()
+    reader.push(block)
+    expect(reader).toMatchObject({ entries: 1, contentBytes: 1000 })
+  }
+})

@@ -97,7 +97,9 @@ function decimalSeconds(ns: bigint): string {
 
 function ustarBlock(entry: Omit<EntryHead, 'typeflag'> & { typeflag: string }): Buffer {
   const block = Buffer.alloc(BLOCK)
-  block.write(entry.name, 0, 100, 'latin1')
+  // readers take a name that ends in "/" for a folder, so a longer name is not cut right behind one
+  const cutAtSlash = entry.name.length > 100 && entry.name[99] === '/' && entry.typeflag !== typeflags.directory
+  block.write(entry.name, 0, cutAtSlash ? 99 : 100, 'latin1')
   writeNumber(block, 100, 8, entry.mode)
   writeNumber(block, 108, 8, entry.uid)
   writeNumber(block, 116, 8, entry.gid)

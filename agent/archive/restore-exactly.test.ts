@@ -58,6 +58,10 @@ describe.each(archiveFormats)('GNU tar or cp restores exactly what %s holds:', (
     ]
     for (let length = 1; length <= 255; length++) names.push('n'.repeat(length - 1) + 'N')
     for (const name of names) writeFileSync(named(at.source, name), name)
+    for (let length = 85; length <= 100; length++) {
+      mkdirSync(join(at.source, 'd'.repeat(length)))
+      writeFileSync(join(at.source, 'd'.repeat(length), 'file'), 'within')
+    }
     await comesOutAsItWentIn(at.path, at.source)
   })
 

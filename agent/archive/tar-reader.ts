@@ -2,7 +2,7 @@
 // is not used, because it takes a tar without its end for complete, stops looking at the first two blocks of zeros,
 // loses pax values with a newline in them, and makes an event emitter for each of a million entries.
 import { Header } from 'tar'
-import { BLOCK, paddedSize } from './header.ts'
+import { BLOCK, paddedSize, typeflags } from './header.ts'
 
 /** The bytes are not a well-formed tar. */
 export class Malformed extends Error {
@@ -72,8 +72,9 @@ export class TarReader {
     }
     if (this.#zeroBlocks > 0) throw this.#malformed('data after its end')
     if (!header.cksumValid) throw this.#malformed('a header whose checksum is wrong')
-    const size = this.#sizeFromPax ?? header.size ?? 0
-    switch (header.type) {
+    const { type, size: ownSize = 0 } = isCutAtSlash(block) ? new Header(withoutSlash(block)) : header
+    const size = this.#sizeFromPax ?? ownSize
+    switch (type) {
       case 'ExtendedHeader':
         if (this.#afterPax || size === 0 || size > largestPaxHeader) throw this.#malformed('a pax header out of place')
         this.#paxMissing = size
@@ -89,10 +90,10 @@ export class TarReader {
       case 'BlockDevice':
       case 'Directory':
       case 'FIFO':
-        if (size !== 0) throw this.#malformed(`content for an entry that has none (${header.type})`)
+        if (size !== 0) throw this.#malformed(`content for an entry that has none (${type})`)
         break
       default:
-        throw this.#malformed(`an entry of an unknown kind (${header.type})`)
+        throw this.#malformed(`an entry of an unknown kind (${type})`)
     }
     if (block[0] === 0) throw this.#malformed('an entry without a name')
     this.entries++
@@ -120,4 +121,15 @@ export class TarReader {
   #malformed(what: string): Malformed {
     return new Malformed(`the tar has ${what} (entry ${this.entries + 1})`)
   }
+}
+
+/** Header takes a file whose name ends in "/" for a folder; but so ends one whose name was cut there, and is in the pax header. */
+function isCutAtSlash(block: Buffer): boolean {
+  return block[156] === typeflags.file.charCodeAt(0) && block[99] === '/'.charCodeAt(0)
+}
+
+function withoutSlash(block: Buffer): Buffer {
+  const copy = Buffer.from(block)
+  copy[99] = 0
+  return copy
 }
