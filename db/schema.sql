@@ -993,6 +993,18 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION archiver.note_job()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform graphile_worker.add_job('note_job', json_build_object('job_id', new.id, 'status', new.status),
+    queue_name := 'note_job', max_attempts := 3);
+  return null;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION archiver.prepare_download(backup_id bigint, name text, triggered_by text, again boolean DEFAULT false)
  RETURNS bigint
  LANGUAGE plpgsql

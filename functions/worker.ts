@@ -5,6 +5,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { MailConfig } from './mail/compose.ts'
 import { finish_job } from './tasks/finish_job.ts'
+import { note_job } from './tasks/note_job.ts'
 import { send_link } from './tasks/send_link.ts'
 import { send_mail } from './tasks/send_mail.ts'
 import { send_report } from './tasks/send_report.ts'
@@ -19,6 +20,7 @@ export async function startWorker(pgPool: pg.Pool, sql: Sql, log: Logger, timeZo
     taskList: {
       tick: () => tick(sql, new Date(), timeZone),
       finish_job: (payload) => finish_job(sql, payload),
+      note_job: (payload) => note_job(sql, log, payload),
       run_cleanup: (payload) => run_cleanup(sql, payload),
       send_report: (payload) => send_report(sql, payload),
       send_link: (payload, { job }) => send_link(sql, payload, job.id),

@@ -12,3 +12,16 @@ alter table archiver.log_lines set (autovacuum_vacuum_scale_factor = 0.02, autov
 
 create index on archiver.audit_log (user_id, id desc);
 create index on archiver.audit_log (resource, resource_id, id desc);
+
+-- Whoever starts or ends a job, by whatever door: one of the servers says so in its own log, once.
+create function archiver.note_job() returns trigger
+language plpgsql as $$
+begin
+  perform graphile_worker.add_job('note_job', json_build_object('job_id', new.id, 'status', new.status),
+    queue_name := 'note_job', max_attempts := 3);
+  return null;
+end
+$$;
+create trigger note_new_job after insert on archiver.jobs for each row execute function archiver.note_job();
+create trigger note_job after update of status on archiver.jobs for each row
+  when (old.status is distinct from new.status) execute function archiver.note_job();

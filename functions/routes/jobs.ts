@@ -45,6 +45,7 @@ export const Job = z
     total_size_bytes: z.number(),
     reclaimed_bytes: z.number(),
     last_line: z.number().int().openapi({ description: 'Number of the newest log line' }),
+    log_pruned_at: time.nullable().openapi({ description: 'When its log, old then, was removed' }),
     stack_count: z.number().int(),
     options: z
       .object({
@@ -118,6 +119,7 @@ export const exampleJob = {
   total_size_bytes: 734_003_200,
   reclaimed_bytes: 0,
   last_line: 48,
+  log_pruned_at: null,
   stack_count: 1,
   options: {},
   scheduled_for: null,
