@@ -52,7 +52,8 @@ export async function startRegistry(): Promise<Registry> {
 async function forgetImages(host: string): Promise<void> {
   const format = '{{.Repository}}:{{.Tag}}'
   const names = await docker('images', '--filter', `reference=${host}/*`, '--format', format)
-  if (names !== '') await docker('rmi', '-f', ...names.split('\n'))
+  const tagged = names.split('\n').filter((name) => name !== '' && !name.endsWith(':<none>'))
+  if (tagged.length > 0) await docker('rmi', '-f', ...tagged)
 }
 
 async function fetchRegistry(): Promise<string> {
