@@ -22,9 +22,8 @@ export function transfers(open: Transfers) {
           'No such transfer is under way here. Either nobody reads it any more, or TRANSFER_URL is not the address of the very server that asked'
         return problem(c, 404, { detail }, { Connection: 'close' })
       }
-      const length = Number(c.req.header('content-length') ?? Infinity)
-      if (length <= largestChunk) return next()
-      return problem(c, 413, { detail: 'A request says its length, of 8 MiB at most' }, { Connection: 'close' })
+      if (Number(c.req.header('content-length') ?? 0) <= largestChunk) return next()
+      return problem(c, 413, { detail: 'A request brings 8 MiB at most' }, { Connection: 'close' })
     })
     .put('/:transfer', async (c) => {
       const offset = Offset.safeParse(c.req.query('offset'))
@@ -55,9 +54,13 @@ function bodyOf(c: Context): { bytes: () => Promise<Uint8Array>; gone: AbortSign
   const gone = new AbortController()
   outgoing.once('close', () => gone.abort())
   const bytes = async () => {
-    const all = Buffer.allocUnsafe(Number(c.req.header('content-length')))
+    // a proxy may have left the length out
+    const all = Buffer.allocUnsafe(Number(c.req.header('content-length') ?? largestChunk))
     let length = 0
-    for await (const part of incoming as AsyncIterable<Buffer>) length += part.copy(all, length)
+    for await (const part of incoming as AsyncIterable<Buffer>) {
+      if (length + part.length > all.length) throw new Error('more bytes than there is room for')
+      length += part.copy(all, length)
+    }
     return all.subarray(0, length)
   }
   return { bytes, gone: gone.signal }

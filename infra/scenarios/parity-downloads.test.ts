@@ -10,7 +10,7 @@ import type { Backup } from 'db/queries/backups'
 import { startMailServer, type MailServer } from '../../functions/testing/mail-server.ts'
 import { roundRobin } from '../../functions/testing/round-robin.ts'
 import { makeHouse, type House } from '../testbed/house.ts'
-import { startServer, type TestProcess } from '../testbed/processes.ts'
+import { startServer, type TestProcess, type TestServer } from '../testbed/processes.ts'
 import { run } from '../testbed/run.ts'
 import { uniqueName } from '../testbed/sample-stack.ts'
 import { makeStack, type TestStack } from '../testbed/stack.ts'
@@ -37,6 +37,8 @@ let stack: TestStack
 let house: House
 let agent: TestProcess
 let mails: MailServer
+/** A second server on the same database, from the test of DOWNLOADS_AUTO_GENERATE_… on. */
+let other: TestServer
 /** Many pieces of a transfer long. */
 let backup: Backup
 let content: Buffer
@@ -284,40 +286,42 @@ test('Downloads: if the file is missing, the public page takes one e-mail addres
   ).toHaveLength(1)
 })
 
-test('Downloads: DOWNLOADS_AUTO_GENERATE_ON_ACCESS and …_ON_STARTUP prepare without being asked', async () => {
-  const { token, id } = await linkTo(folder)
-  await untilState({ id }, 'ready')
+test('Downloads: DOWNLOADS_AUTO_GENERATE_ON_ACCESS and …_ON_STARTUP prepare without being asked, default off', async () => {
+  const link = await linkTo(folder)
+  await untilState(link, 'ready')
   await loseThePackedFile()
-  const more = { databaseUrl: house.database.url, secretKey: house.server.secretKey, admin: false }
-  {
-    await using server = await startServer({ ...more, env: { DOWNLOADS_AUTO_GENERATE_ON_ACCESS: 'true' } })
-    const url = `${server.url}/download/${token}`
-    const first = await open(url)
-    expect(first.status).toBe(202)
-    expect(await first.text()).toContain('<meta http-equiv="refresh"')
-    const program = await until('the file', async () => {
-      const answer = await fetch(url)
-      if (answer.status === 202) expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
-      return answer.status === 200 && answer
-    })
-    expect(Number(program.headers.get('content-length'))).toBe((await program.arrayBuffer()).byteLength)
-  }
-  await loseThePackedFile()
-  await using _server = await startServer({ ...more, env: { DOWNLOADS_AUTO_GENERATE_ON_STARTUP: 'true' } })
-  await until('the file to be packed', async () =>
-    (await readdir(downloadsDir()).catch(() => [])).some((name) => /^\d/.test(name)),
+  expect((await fetch(link.download_url)).status, 'not where it is off').toBe(404)
+  other = undo.use(
+    await startServer({
+      databaseUrl: house.database.url,
+      secretKey: house.server.secretKey,
+      admin: false,
+      env: { DOWNLOADS_AUTO_GENERATE_ON_ACCESS: 'true', DOWNLOADS_AUTO_GENERATE_ON_STARTUP: 'true' },
+    }),
   )
+  await until('the file to be packed as the server starts', async () => {
+    const names = await readdir(downloadsDir()).catch(() => [])
+    return names.some((name) => name.startsWith(`${folder.id}_`))
+  })
+  await untilState(link, 'ready')
+
+  await loseThePackedFile()
+  const url = `${other.url}/download/${link.token}`
+  const first = await open(url)
+  expect(first.status).toBe(202)
+  expect(await first.text()).toContain('<meta http-equiv="refresh"')
+  const answer = await until('the file', async () => {
+    const program = await fetch(url)
+    if (program.status === 202) expect(Number(program.headers.get('retry-after'))).toBeGreaterThan(0)
+    return program.status === 200 && program
+  })
+  expect(Number(answer.headers.get('content-length'))).toBe((await answer.arrayBuffer()).byteLength)
 })
 
 test('Downloads: two requests never prepare the same thing twice', async () => {
   await house.database.sql`delete from archiver.prepared_files where backup_id = ${folder.id}`
   await loseThePackedFile()
   const before = (await jobsOf(folder.id)).length
-  await using other = await startServer({
-    databaseUrl: house.database.url,
-    secretKey: house.server.secretKey,
-    admin: false,
-  })
   const ask = (url: string) =>
     fetch(`${url}/api/downloads/request`, {
       method: 'POST',
@@ -487,11 +491,6 @@ test('a slow reader fills nobody’s memory, and one that has gone leaves nothin
 })
 
 test('two servers behind a round-robin: any of them serves any part', async () => {
-  await using other = await startServer({
-    databaseUrl: house.database.url,
-    secretKey: house.server.secretKey,
-    admin: false,
-  })
   const balancer = await roundRobin([house.server.url, other.url])
   try {
     const { token } = await linkTo(backup)
