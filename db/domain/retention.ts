@@ -178,7 +178,7 @@ export interface StackRetention {
   decisions: RetentionDecision[]
   /** Ids that go now, oldest first. */
   removed: number[]
-  /** Ids that no rule keeps, but that go with a later job: never more than half of the good ones at once. */
+  /** Ids that no rule keeps, but that go with a later job: never more than half at once, nor half of the good ones. */
   later: number[]
 }
 
@@ -191,13 +191,19 @@ export function planRetention(
   const decisions = decideRetention(backups, policy, timeZone)
   const waits = waitsFor(backups)
   const good = new Set(backups.filter(({ state }) => state === 'good').map(({ id }) => id))
-  let share = Math.floor(good.size / 2)
+  // agents refuse more than half of what they find
+  const atMost = Math.floor(backups.length / 2)
+  let goodOnes = Math.floor(good.size / 2)
   const [removed, later]: [number[], number[]] = [[], []]
   for (const { id, keep } of decisions.toReversed()) {
     if (keep) continue
-    if (waits !== '' || (good.has(id) && share === 0)) later.push(id)
-    else removed.push(id)
-    if (good.has(id) && share > 0) share -= 1
+    const isGood = good.has(id)
+    if (waits !== '' || removed.length >= atMost || (isGood && goodOnes === 0)) {
+      later.push(id)
+    } else {
+      removed.push(id)
+      if (isGood) goodOnes -= 1
+    }
   }
   return { waits, decisions, removed, later }
 }

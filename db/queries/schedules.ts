@@ -20,12 +20,15 @@ interface UnfinishedJob {
 
 /** One archive that cannot be started keeps no other from starting: what went wrong is thrown at the end. */
 export async function startDueArchives(sql: Sql, now: Date): Promise<void> {
-  const due = await sql<{ id: number }[]>`
-    select id from archiver.archives
+  const due = await sql<{ id: number; name: string }[]>`
+    select id, name from archiver.archives
     where schedule_enabled and (next_run_at is null or next_run_at <= ${now}) order by next_run_at, id`
-  const errors: unknown[] = []
-  for (const { id } of due) await startDueArchive(sql, id, now).catch((error: unknown) => errors.push(error))
-  if (errors.length > 0) throw new AggregateError(errors, 'Not every schedule could be looked at')
+  const errors: Error[] = []
+  for (const { id, name } of due)
+    await startDueArchive(sql, id, now).catch((cause: unknown) =>
+      errors.push(new Error(`The schedule of archive "${name}" could not be looked at`, { cause })),
+    )
+  if (errors.length > 0) throw new AggregateError(errors)
 }
 
 async function startDueArchive(sql: Sql, id: number, now: Date): Promise<void> {
