@@ -465,7 +465,11 @@ CREATE INDEX missed_runs_archive_id_scheduled_for_idx ON archiver.missed_runs US
 
 CREATE INDEX tasks_host_id_id_idx ON archiver.tasks USING btree (host_id, id) WHERE (state <> 'finished'::text);
 
+CREATE INDEX tasks_host_id_id_idx1 ON archiver.tasks USING btree (host_id, id) WHERE (state = 'running'::text);
+
 CREATE INDEX tasks_job_id_idx ON archiver.tasks USING btree (job_id);
+
+CREATE INDEX tasks_job_id_idx1 ON archiver.tasks USING btree (job_id) WHERE (state <> 'finished'::text);
 
 CREATE INDEX "account_userId_idx" ON auth.account USING btree ("userId");
 
@@ -551,6 +555,19 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION archiver.agent_flush()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  -- a record of its own, since a transaction that writes nothing waits for nothing
+  perform pg_logical_emit_message(true, 'archiver', '');
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION archiver.agent_heartbeat(epoch bigint, status jsonb, tasks jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -599,6 +616,7 @@ AS $function$
 declare
   host archiver.hosts;
 begin
+  perform set_config('synchronous_commit', 'off', true);
   -- the lock lets no newer epoch begin while this call is under way
   select * into host from archiver.hosts as h where h.role_name = session_user for no key update;
   if not found then
@@ -1429,6 +1447,8 @@ $function$
 grant execute on function archiver.agent_claim(epoch bigint, holding bigint[]) to archiver_agent;
 
 grant execute on function archiver.agent_finish(epoch bigint, task_id bigint, outcome jsonb) to archiver_agent;
+
+grant execute on function archiver.agent_flush() to archiver_agent;
 
 grant execute on function archiver.agent_heartbeat(epoch bigint, status jsonb, tasks jsonb) to archiver_agent;
 

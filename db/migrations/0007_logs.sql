@@ -13,6 +13,10 @@ alter table archiver.log_lines set (autovacuum_vacuum_scale_factor = 0.02, autov
 create index on archiver.audit_log (user_id, id desc);
 create index on archiver.audit_log (resource, resource_id, id desc);
 
+-- What an agent holds, and whether a job has work left, is asked with each task: not by going through all that waits.
+create index on archiver.tasks (host_id, id) where state = 'running';
+create index on archiver.tasks (job_id) where state <> 'finished';
+
 -- Whoever starts or ends a job, by whatever door: one of the servers says so in its own log, once.
 create function archiver.note_job() returns trigger
 language plpgsql as $$
@@ -25,3 +29,35 @@ $$;
 create trigger note_new_job after insert on archiver.jobs for each row execute function archiver.note_job();
 create trigger note_job after update of status on archiver.jobs for each row
   when (old.status is distinct from new.status) execute function archiver.note_job();
+
+-- As before, and: a notice holds a lock of the whole cluster until its transaction is on disk, so two hundred agents
+-- would wait for each other's disk writes. What an agent writes is committed without that wait; it waits afterwards, in
+-- agent_flush, together with all others, before it forgets anything.
+create or replace function archiver.agent_host(epoch bigint default null) returns archiver.hosts
+language plpgsql as $$
+declare
+  host archiver.hosts;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  -- the lock lets no newer epoch begin while this call is under way
+  select * into host from archiver.hosts as h where h.role_name = session_user for no key update;
+  if not found then
+    perform archiver.refuse('AR404', format('The role "%s" is not the role of any host', session_user));
+  end if;
+  if agent_host.epoch is not null and agent_host.epoch <> host.epoch then
+    perform archiver.refuse('AR410', format('A newer agent of host %s has started (epoch %s, this one has %s)', host.name, host.epoch, agent_host.epoch));
+  end if;
+  perform archiver.close_overdue(host);
+  return host;
+end
+$$;
+
+-- Returns once everything that was committed before is on disk.
+create function archiver.agent_flush() returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  -- a record of its own, since a transaction that writes nothing waits for nothing
+  perform pg_logical_emit_message(true, 'archiver', '');
+end
+$$;
+grant execute on function archiver.agent_flush() to archiver_agent;

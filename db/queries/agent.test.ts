@@ -109,6 +109,7 @@ describe('the role of a host', () => {
     expect(functions.map(({ name }) => name)).toEqual([
       'agent_claim',
       'agent_finish',
+      'agent_flush',
       'agent_heartbeat',
       'agent_log',
       'agent_report_stacks',

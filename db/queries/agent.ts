@@ -25,8 +25,11 @@ export async function startAgent(
   status: HostStatus,
   leftBehind: LeftBehind[],
 ): Promise<Registration> {
-  return ask<Registration>(
-    sql`select archiver.agent_start(${version}, ${json(status)}::text::jsonb, ${json(leftBehind)}::text::jsonb) as answer`,
+  return kept(
+    sql,
+    ask<Registration>(
+      sql`select archiver.agent_start(${version}, ${json(status)}::text::jsonb, ${json(leftBehind)}::text::jsonb) as answer`,
+    ),
   )
 }
 
@@ -45,12 +48,13 @@ export async function heartbeat(
 
 /** The host's next task, or null. `holding`: the tasks this agent knows it holds. Throws StaleEpoch. */
 export async function claimTask(sql: Sql, epoch: number, holding: number[]): Promise<AgentTask | null> {
-  return ask<AgentTask | null>(sql`select archiver.agent_claim(${epoch}, ${holding}::bigint[]) as answer`)
+  return kept(sql, ask<AgentTask | null>(sql`select archiver.agent_claim(${epoch}, ${holding}::bigint[]) as answer`))
 }
 
 /** Throws StaleEpoch. Lines whose seq is stored already are passed over. */
 export async function sendLog(sql: Sql, epoch: number, taskId: number, lines: TaskLogLine[]): Promise<void> {
-  await ask(sql`select archiver.agent_log(${epoch}, ${taskId}, ${json(lines)}::text::jsonb) as answer`)
+  const stored = ask(sql`select archiver.agent_log(${epoch}, ${taskId}, ${json(lines)}::text::jsonb), true as answer`)
+  await kept(sql, stored)
 }
 
 /** Throws StaleEpoch. Sending it again does no harm. */
@@ -60,12 +64,21 @@ export async function finishTask(
   taskId: number,
   outcome: TaskOutcome | CareOutcome,
 ): Promise<void> {
-  await ask(sql`select archiver.agent_finish(${epoch}, ${taskId}, ${json(outcome)}::text::jsonb) as answer`)
+  const stored = ask(
+    sql`select archiver.agent_finish(${epoch}, ${taskId}, ${json(outcome)}::text::jsonb), true as answer`,
+  )
+  await kept(sql, stored)
 }
 
 /** All stacks of the host as they are now. Throws StaleEpoch. */
 export async function reportStacks(sql: Sql, epoch: number, stacks: ReportedStack[]): Promise<void> {
   await ask(sql`select archiver.agent_report_stacks(${epoch}, ${json(stacks)}::text::jsonb) as answer`)
+}
+
+/** Resolves once what was written is on disk, too; null wrote nothing. Heartbeats and stacks need not: they come again. */
+async function kept<Answer>(sql: Sql, answer: Promise<Answer>): Promise<Answer> {
+  if ((await answer) !== null) await ask(sql`select archiver.agent_flush() as answer`)
+  return answer
 }
 
 async function ask<Answer>(query: PromiseLike<readonly object[]>): Promise<Answer> {

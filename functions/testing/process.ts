@@ -16,6 +16,8 @@ export function startProcess(settings: Record<string, string>) {
       ...settings,
     },
   })
+  // a test that failed before it could end it
+  process.once('exit', () => child.kill('SIGKILL'))
   const output = { text: '' }
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => (output.text += text))

@@ -1,7 +1,7 @@
 // What the dashboard asks for, what 200 agents at once get done, and what an agent costs that has nothing to do.
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connect } from '../../db/connect.ts'
+import { connect, type Sql } from '../../db/connect.ts'
 import type { TaskOutcome } from '../../db/domain/task.ts'
 import { claimTask, finishTask, startAgent as takeEpoch } from '../../db/queries/agent.ts'
 import { startAgent } from '../testbed/processes.ts'
@@ -21,6 +21,7 @@ const dashboard = [
 
 const agents = 200
 const tasksEach = 50
+const warmUp = 10
 
 export async function api(): Promise<Row[]> {
   await using installation = await startInstallation([`max_connections=${agents + 100}`])
@@ -44,8 +45,8 @@ async function scrape({ server }: Installation): Promise<void> {
 }
 
 const outcome: TaskOutcome = {
-  status: 'failed',
-  reason: 'a bench',
+  status: 'success',
+  reason: '',
   was_running: true,
   downtime_seconds: 1,
   archive_path: null,
@@ -67,7 +68,7 @@ async function tasksRow(installation: Installation): Promise<Row> {
     mounts: [],
     unreachable_projects: [],
   }
-  const connected = []
+  const connected: { sql: Sql; epoch: number }[] = []
   for (const { url } of hosts) {
     const sql = connect(url, { name: 'bench agent', max: 1 })
     connected.push({ sql, ...(await takeEpoch(sql, '0', status, [])) })
@@ -79,29 +80,30 @@ async function tasksRow(installation: Installation): Promise<Row> {
     ), stacks as (
       insert into archiver.job_stacks (job_id, host_id, stack_name)
       select made.id, h.id, 'stack-' || n from made join archiver.hosts as h on h.name = made.archive_name,
-        generate_series(1, ${tasksEach}) as n
+        generate_series(1, ${warmUp + tasksEach}) as n
       returning id, job_id, host_id
     )
     insert into archiver.tasks (job_id, job_stack_id, host_id, kind, payload)
     select job_id, id, host_id, 'archive_stack', '{}' from stacks`)
   await sql.unsafe('analyze archiver.tasks; analyze archiver.jobs; analyze archiver.job_stacks; analyze archiver.hosts')
 
+  const work = (most: number) =>
+    Promise.all(
+      connected.map(async ({ sql, epoch }) => {
+        for (let finished = 0; finished < most; finished++) {
+          const task = await claimTask(sql, epoch, [])
+          if (!task) throw new Error('there is no task')
+          await finishTask(sql, epoch, task.id, outcome)
+        }
+      }),
+    )
+  // an agent's connection lasts for weeks: what Postgres learns with the first calls is not measured
+  await work(warmUp)
   const begun = performance.now()
-  const done = await Promise.all(
-    connected.map(async ({ sql, epoch }) => {
-      let finished = 0
-      for (;;) {
-        const task = await claimTask(sql, epoch, [])
-        if (!task) return finished
-        await finishTask(sql, epoch, task.id, outcome)
-        finished += 1
-      }
-    }),
-  )
+  await work(tasksEach)
   const seconds = (performance.now() - begun) / 1000
   await Promise.all(connected.map(({ sql }) => sql.end()))
-  const total = done.reduce((sum, count) => sum + count, 0)
-  if (total !== agents * tasksEach) throw new Error(`${total} tasks were done`)
+  const total = agents * tasksEach
   const rate = total / seconds
   return {
     what: `tasks claimed and finished by ${agents} simulated agents`,
