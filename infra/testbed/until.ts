@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined | null | false> | T | undefined | null | false,
-  timeout = 30_000,
+  timeout = 60_000,
 ): Promise<T> {
   const deadline = Date.now() + timeout
   for (;;) {
