@@ -176,7 +176,7 @@ describe('following a job', () => {
       ;({ last_line: last, complete } = body)
       lines += body.lines.length
     }
-    expect(lines).toBe(5004)
+    expect(lines).toBe(5007)
   })
 
   test('from two servers at once shows the same', async () => {
