@@ -508,9 +508,12 @@ declare
   host archiver.hosts := archiver.agent_host(agent_claim.epoch);
   task archiver.tasks;
 begin
-  select * into task from archiver.tasks as t
-  where t.host_id = host.id and t.state = 'running' and t.epoch = host.epoch and t.id <> all (agent_claim.holding)
-  order by t.id limit 1;
+  update archiver.tasks as t set lease_until = now() + interval '60 seconds'
+  where t.id = (
+    select r.id from archiver.tasks as r
+    where r.host_id = host.id and r.state = 'running' and r.epoch = host.epoch and r.id <> all (agent_claim.holding)
+    order by r.id limit 1)
+  returning * into task;
   if not found then
     -- claims of one host are one after the other, by the lock on its row; only a cancel may come between
     select * into task from archiver.tasks as t
@@ -522,21 +525,24 @@ begin
     if not found then
       return null;
     end if;
+    -- the job's row first, as everywhere
     perform from archiver.jobs as j where j.id = task.job_id for update;
-    select * into task from archiver.tasks as t where t.id = task.id and t.state = 'queued' for update;
+    update archiver.tasks as t
+    set state = 'running', epoch = host.epoch, claimed_at = coalesce(t.claimed_at, now()), lease_until = now() + interval '60 seconds'
+    where t.id = task.id and t.state = 'queued'
+    returning * into task;
     if not found then
       return null;
     end if;
     update archiver.jobs as j set status = 'running', start_time = coalesce(j.start_time, now())
     where j.id = task.job_id and j.status = 'queued';
+    if found then
+      perform archiver.announce('jobs', task.job_id);
+    end if;
     if task.kind = 'archive_stack' then
       update archiver.job_stacks as s set status = 'running', start_time = now() where s.id = task.job_stack_id;
     end if;
-    perform archiver.announce('jobs', task.job_id);
   end if;
-  update archiver.tasks as t
-  set state = 'running', epoch = host.epoch, claimed_at = coalesce(t.claimed_at, now()), lease_until = now() + interval '60 seconds'
-  where t.id = task.id;
   return jsonb_build_object('id', task.id, 'job_id', task.job_id, 'kind', task.kind, 'payload', task.payload);
 end
 $function$
@@ -1016,8 +1022,7 @@ CREATE OR REPLACE FUNCTION archiver.note_job()
  LANGUAGE plpgsql
 AS $function$
 begin
-  perform graphile_worker.add_job('note_job', json_build_object('job_id', new.id, 'status', new.status),
-    queue_name := 'note_job', max_attempts := 3);
+  perform graphile_worker.add_job('note_job', json_build_object('job_id', new.id, 'status', new.status), max_attempts := 3);
   return null;
 end
 $function$

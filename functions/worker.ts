@@ -50,6 +50,8 @@ function usual(pgPool: pg.Pool, log: Logger) {
     // a pool of our own: with a connection string, a job in flight at the end would stay locked
     pgPool,
     noHandleSignals: true,
+    // without these nobody minds when a job's end cannot be written, and Node ends the process for it
+    preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     pollInterval: 10_000,
     logger: new WorkerLogger(() => (level, message) => {
       if (level === 'error' || level === 'warning') log.warn({ from: 'graphile-worker' }, message)

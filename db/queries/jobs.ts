@@ -128,7 +128,7 @@ export async function listJobStacks(sql: Query, jobId: number): Promise<JobStack
       extract(epoch from coalesce(s.end_time, now()) - s.start_time)::double precision as duration_seconds
     from archiver.job_stacks as s
     left join archiver.hosts as h on h.id = s.host_id
-    left join archiver.tasks as t on t.job_stack_id = s.id and t.kind = 'archive_stack'
+    left join archiver.tasks as t on t.job_id = s.job_id and t.job_stack_id = s.id and t.kind = 'archive_stack'
     left join archiver.backups as b on b.job_id = s.job_id and b.stack_id = s.stack_id
     where s.job_id = ${jobId}
     order by s.id`
