@@ -21,6 +21,8 @@ listenToSignals()
 const temporary = await mkdtemp(join(tmpdir(), 'archiver-run-'))
 await chmod(temporary, 0o755)
 process.env['TMPDIR'] = temporary
+// Servers and agents are started many times: each reads its sources as the first one compiled them.
+process.env['NODE_COMPILE_CACHE'] = join(temporary, 'compiled')
 
 const args = process.argv.slice(2)
 const total: Counts = { passed: 0, failed: 0, skipped: 0 }
