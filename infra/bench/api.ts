@@ -119,7 +119,17 @@ const idleSeconds = 60
 async function idleRows(installation: Installation): Promise<Row[]> {
   const { sql, folder } = installation
   const host = await addHost(installation, 'idle')
-  await using agent = await startAgent({ databaseUrl: host.url, stacksDirs: [], dataDir: `${folder}/agent` })
+  const options = {
+    databaseUrl: host.url,
+    stacksDirs: [],
+    dataDir: `${folder}/agent`,
+    env: { NODE_COMPILE_CACHE: `${folder}/compile-cache` },
+  }
+  // as `npm start` and the image have it: started before
+  const first = await startAgent(options)
+  await sleep(10_000)
+  await first.stop()
+  await using agent = await startAgent(options)
   await sleep(20_000)
   const asked = new Map<string, string>()
   for (let waited = 0; waited < idleSeconds * 10; waited++) {

@@ -89,6 +89,8 @@ function startAgent(settings: StartSettings, secrets: Secrets, databaseUrl: stri
     ...withoutServerSecrets(process.env),
     NODE_ENV: 'production',
     DATA_DIR: settings.dataDir,
+    // from its second start on it needs no TypeScript compiler in its memory
+    NODE_COMPILE_CACHE: join(settings.dataDir, 'compile-cache'),
     DATABASE_URL: agentDatabaseUrl(databaseUrl, settings.hostName, secrets.agent_password),
   })
 }
