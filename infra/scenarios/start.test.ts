@@ -83,7 +83,8 @@ function startInTerminal(folder: string, port: number) {
 
 /** Without what this test run added: its Node, npm's variables, the test runner's own. */
 function environmentOfPerson(): NodeJS.ProcessEnv {
-  const added = /^(npm_|VITEST|NODE_ENV$|NODE_COMPILE_CACHE$|BASE_URL$|MODE$|DEV$|PROD$|SSR$|TEST$|DATABASE_URL|SECRET_KEY|DATA_DIR$)/
+  const added =
+    /^(npm_|VITEST|NODE_ENV$|NODE_COMPILE_CACHE$|BASE_URL$|MODE$|DEV$|PROD$|SSR$|TEST$|DATABASE_URL|SECRET_KEY|DATA_DIR$)/
   const kept = Object.entries(process.env).filter(([name]) => !added.test(name))
   const path = (process.env['PATH'] ?? '').split(delimiter).filter((entry) => !entry.includes('node_modules'))
   return { ...Object.fromEntries(kept), PATH: path.join(delimiter) }
