@@ -1,4 +1,5 @@
 // Users and tokens as better-auth stores them, in the schema `auth` and under its own column names.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Query, Sql } from '../connect.ts'
 import { Conflict, NotFound } from '../domain/errors.ts'
 import type { Role } from '../domain/role.ts'
@@ -147,12 +148,17 @@ export async function forgetHalfMadeUsers(sql: Sql): Promise<void> {
 
 /** Runs `work` while nobody else, in any server, runs anything under this lock. */
 export async function whileUsersAreLocked<Result>(sql: Sql, work: (sql: Query) => Promise<Result>): Promise<Result> {
-  let result: Result | undefined
-  await sql.begin(async (sql) => {
-    await sql`select pg_advisory_xact_lock(hashtext('archiver users'))`
-    result = await work(sql)
-  })
-  return result as Result
+  for (;;) {
+    const ran = await sql.begin(async (sql) => {
+      const [lock] = await sql<
+        [{ mine: boolean }]
+      >`select pg_try_advisory_xact_lock(hashtext('archiver users')) as mine`
+      return lock.mine ? { result: await work(sql) } : undefined
+    })
+    if (ran) return ran.result as Result
+    // waiting without a connection: whoever has the lock may need one more of this pool
+    await sleep(20)
+  }
 }
 
 /**
