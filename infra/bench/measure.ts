@@ -13,9 +13,9 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN
 }
 
-/** How long each of `count` runs takes, in ms, one after the other; some before that are not counted. */
+/** How long each of `count` runs takes, in ms, one after the other. 200 before are not counted: a server that runs is warm. */
 export async function timesOf(count: number, run: (index: number) => Promise<unknown>): Promise<number[]> {
-  for (let index = 0; index < 20; index++) await run(index)
+  for (let index = 0; index < 200; index++) await run(index)
   const times: number[] = []
   for (let index = 0; index < count; index++) {
     const begun = performance.now()

@@ -1,7 +1,8 @@
-// The order of test files: scenarios first, as they wait longest; those that need images, or install everything anew, last.
+// The order of test files: scenarios first, as they wait longest; then those with a browser, which building images (and
+// their networks) would disturb; those that need images, or install everything anew, last.
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-const last = ['infra/scenarios/start.test.ts', 'infra/scenarios/compose-file.test.ts']
+const late = ['pages', 'main-story', 'start', 'compose-file'].map((name) => `infra/scenarios/${name}.test.ts`)
 
 export class Order extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -10,7 +11,7 @@ export class Order extends BaseSequencer {
 }
 
 function place(file: TestSpecification): number {
-  const fromTheEnd = last.findIndex((path) => file.moduleId.endsWith(path))
-  if (fromTheEnd >= 0) return 2 + fromTheEnd
+  const inTheEnd = late.findIndex((path) => file.moduleId.endsWith(path))
+  if (inTheEnd >= 0) return 2 + inTheEnd
   return file.project.name === 'scenarios' ? 0 : 1
 }

@@ -1,4 +1,4 @@
-// The stack most scenarios use: a shop whose web waits for a healthy db.
+// The stack most scenarios use: a shop whose web waits for a healthy db. Without networks, whose coming and going costs time.
 import { randomBytes } from 'node:crypto'
 import { compose, composeUp, makeStack, type StackOptions, type TestStack } from './stack.ts'
 
@@ -11,6 +11,7 @@ const shopYaml = `
 services:
   web:
     image: archiver-test/busybox
+    network_mode: none
     command: ["httpd", "-f", "-p", "80", "-h", "/site"]
     stop_grace_period: 1s
     depends_on:
@@ -18,12 +19,14 @@ services:
     volumes: ["./site:/site"]
   db:
     image: archiver-test/busybox
+    network_mode: none
     command: ["sh", "-c", "touch /data/ready; trap 'rm -f /data/ready; exit 0' TERM; while :; do sleep 0.1; done"]
     stop_grace_period: 5s
     healthcheck: { test: ["CMD", "test", "-f", "/data/ready"], interval: 1s, timeout: 2s, retries: 5 }
     volumes: ["data:/data"]
   idle:
     image: archiver-test/busybox
+    network_mode: none
     command: ["sleep", "1000000"]
     stop_grace_period: 1s
 volumes:
