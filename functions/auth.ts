@@ -11,6 +11,9 @@ import { ownOrigins } from './middleware/origin.ts'
 /** With BASE_URL on https its name begins with `__Secure-`. */
 export const sessionCookie = 'better-auth.session_token'
 
+/** In seconds. */
+export const sessionLife = { seconds: 7 * 24 * 3600, renewAfter: 24 * 3600 } as const
+
 export type Auth = ReturnType<typeof makeAuth>
 
 /** `pool` must look into the schema `auth` first. */
@@ -33,7 +36,7 @@ export function makeAuth(config: Pick<Config, 'secretKey' | 'baseUrl'>, pool: pg
       revokeSessionsOnPasswordReset: true,
     },
     // an open page renews it; one left alone for a week signs out
-    session: { expiresIn: 7 * 24 * 3600, updateAge: 24 * 3600 },
+    session: { expiresIn: sessionLife.seconds, updateAge: sessionLife.renewAfter },
     // sign-in is slowed down by middleware/throttle.ts: this one counts successes too, and only within one process
     rateLimit: { enabled: false },
     advanced: {

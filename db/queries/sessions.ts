@@ -40,3 +40,27 @@ export async function noteSessionAddress(sql: Sql, userId: string, address: stri
     update auth.session set "ipAddress" = ${address}
     where id = (select id from auth.session where "userId" = ${userId} order by "createdAt" desc limit 1)`
 }
+
+export interface SessionUse {
+  session_id: string
+  /** The user's. */
+  id: string
+  username: string | null
+  email: string
+  role: string | null
+}
+
+/** The session of this token and whose it is. Null: there is none, it has ended or is to be renewed, its user is shut out. */
+export async function useSession(
+  sql: Sql,
+  token: string,
+  life: { seconds: number; renewAfter: number },
+): Promise<SessionUse | null> {
+  const [use] = await sql<SessionUse[]>`
+    select s.id as session_id, u.id, u.username, u.email, u.role
+    from auth.session as s
+    join auth."user" as u on u.id = s."userId"
+    where s.token = ${token} and s."expiresAt" > now() + make_interval(secs => ${life.seconds - life.renewAfter})
+      and not coalesce(u.banned, false)`
+  return use ?? null
+}

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { expectProblem } from '../testing/problems.ts'
 import { startTestServer, type TestServer } from '../testing/server.ts'
@@ -45,4 +46,16 @@ describe('who may do what', () => {
     })
     expectProblem(await server.ask('nobody', 'DELETE', '/api/archives/999', undefined, weak), 403)
   })
+})
+
+test('a session’s token is worth nothing without our signature', async () => {
+  const cookie = server.headersOf('admin')['cookie'] ?? ''
+  const [name = '', value = ''] = cookie.split(/=(.*)/s)
+  const [token = '', signature = ''] = decodeURIComponent(value).split(/\.(?=[^.]*$)/)
+  const ask = (text: string) =>
+    server.ask('nobody', 'GET', '/api/me', undefined, { cookie: `${name}=${encodeURIComponent(text)}` })
+  expect((await ask(`${token}.${signature}`)).status).toBe(200)
+  const other = createHmac('sha256', 'another key').update(token).digest('base64')
+  for (const text of [token, `${token}.`, `${token}.${other}`, `.${signature}`, `${token}x.${signature}`, '.', ''])
+    expectProblem(await ask(text), 401, /Sign in first/)
 })
