@@ -10,7 +10,7 @@ import { temporaryFolder } from '../testbed/folders.ts'
 import { makeHouse, type House } from '../testbed/house.ts'
 import type { TestProcess } from '../testbed/processes.ts'
 import { startDeafRegistry } from '../testbed/registry.ts'
-import { startShop, uniqueName } from '../testbed/sample-stack.ts'
+import { shopWithNetwork, startShop, uniqueName } from '../testbed/sample-stack.ts'
 import { composeUp, makeStack, type TestStack } from '../testbed/stack.ts'
 import { treeOf } from '../testbed/tree.ts'
 import { until } from '../testbed/until.ts'
@@ -113,7 +113,7 @@ test('Not again: pulling in a dry run', async () => {
 })
 
 test('Not again: `compose down`', async () => {
-  await using stack = await startShop({ parent })
+  await using stack = await startShop({ parent, composeYaml: shopWithNetwork })
   const network = await docker('network', 'inspect', '--format', '{{.Id}}', `${stack.name}_default`)
   const before = Object.values(await containersOf(stack.name)).map(({ Id }) => Id)
   await using events = await watchDockerEvents(stack.name)

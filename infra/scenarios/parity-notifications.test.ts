@@ -232,10 +232,12 @@ test('Not again: a slow mail server holding up a job', async () => {
   await until('the mail server to be asked', () => mute.connections > 0)
   const second = await house.ended(await house.run(archive))
   expect([first.job.status, second.job.status]).toEqual(['success', 'success'])
-  expect((await mails()).slice(0, 2)).toMatchObject([{ sent_to: [] }, { sent_to: [] }])
+  const both = async () => (await mails()).filter(({ job_id }) => [first.job.id, second.job.id].includes(job_id ?? 0))
+  await until('both reports to wait', async () => (await both()).length === 2)
+  expect(await both()).toMatchObject([{ sent_to: [] }, { sent_to: [] }])
   await notify(usual())
   await until('both reports to come later', () => mail.received.length === 2, 60_000)
-  expect((await mails()).slice(0, 2)).toMatchObject([{ state: 'sent' }, { state: 'sent' }])
+  await until('both to be known as sent', async () => (await both()).every(({ state }) => state === 'sent'))
 })
 
 test('Notifications: error, cleanup and link mails, and one of corrupt backups', async () => {

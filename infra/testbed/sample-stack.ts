@@ -33,6 +33,9 @@ volumes:
   data: {}
 `
 
+/** The shop with the network that Compose makes. */
+export const shopWithNetwork = shopYaml.replaceAll('    network_mode: none\n', '')
+
 /** Up, but for the service idle, which its owner has stopped. */
 export async function startShop(options: Partial<StackOptions> = {}): Promise<TestStack> {
   const stack = await makeStack({
