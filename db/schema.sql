@@ -932,12 +932,15 @@ begin
   loop
     perform archiver.close_overdue(h) from archiver.hosts as h where h.id = one.id;
   end loop;
-  -- a host that was removed took its tasks along; a cleanup that has not begun has none yet
+  -- a host that was removed took its tasks along; a server that lost the database may have lost finish_job with it;
+  -- a cleanup that has not begun has no tasks yet
   for one in
     select j.id from archiver.jobs as j
-    where j.status in ('queued', 'running') and j.created_at < now() - interval '2 minutes'
+    where j.status in ('queued', 'running') and j.created_at < now() - interval '30 seconds'
       and not (j.job_type = 'cleanup' and j.phase = 0)
-      and not exists (select from archiver.tasks as t where t.job_id = j.id and t.state <> 'finished')
+      and not exists (
+        select from archiver.tasks as t
+        where t.job_id = j.id and (t.state <> 'finished' or t.finished_at > now() - interval '30 seconds'))
     order by j.id
   loop
     perform archiver.settle_job(one.id);

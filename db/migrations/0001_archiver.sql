@@ -284,27 +284,6 @@ begin
 end
 $$;
 
--- `made`: a MadeBackup of db/domain/task.ts, or null. The same path is recorded once.
-create function archiver.record_backup(task archiver.tasks, made jsonb) returns void
-language plpgsql as $$
-begin
-  if made is null then
-    return;
-  end if;
-  insert into archiver.backups (host_id, stack_id, archive_id, job_id, archive_name, stack_name, path, format, state,
-    size_bytes, file_count, sha256, created_at, verified_at)
-  select task.host_id, s.stack_id, j.archive_id, j.id, j.archive_name, s.stack_name, made ->> 'path', made ->> 'format',
-    case when (made ->> 'unreadable_count')::bigint > 0 then 'incomplete' else 'good' end,
-    (made ->> 'size_bytes')::bigint, (made ->> 'file_count')::bigint, made ->> 'sha256',
-    (made ->> 'created_at')::timestamptz, (made ->> 'verified_at')::timestamptz
-  from archiver.jobs as j
-  join archiver.job_stacks as s on s.job_id = j.id
-  where s.id = task.job_stack_id
-  on conflict (host_id, path) do nothing;
-  perform archiver.announce('backups');
-end
-$$;
-
 -- Writes what became of a task: to the task, its stack's row and, where a file was made, the backups.
 create function archiver.close_task(task_id bigint, outcome jsonb) returns void
 language plpgsql as $$
@@ -320,9 +299,6 @@ begin
   where t.id = close_task.task_id and t.state <> 'finished'
   returning * into task;
   if not found then
-    -- closed without its agent: what the agent had made by then is a backup all the same
-    select * into task from archiver.tasks as t where t.id = close_task.task_id;
-    perform archiver.record_backup(task, made);
     return;
   end if;
 
@@ -338,7 +314,20 @@ begin
     progress = null
   where s.id = task.job_stack_id;
 
-  perform archiver.record_backup(task, made);
+  if made is not null then
+    insert into archiver.backups (host_id, stack_id, archive_id, job_id, archive_name, stack_name, path, format, state,
+      size_bytes, file_count, sha256, created_at, verified_at)
+    select task.host_id, s.stack_id, j.archive_id, j.id, j.archive_name, s.stack_name, made ->> 'path', made ->> 'format',
+      case when (made ->> 'unreadable_count')::bigint > 0 then 'incomplete' else 'good' end,
+      (made ->> 'size_bytes')::bigint, (made ->> 'file_count')::bigint, made ->> 'sha256',
+      (made ->> 'created_at')::timestamptz, (made ->> 'verified_at')::timestamptz
+    from archiver.jobs as j
+    join archiver.job_stacks as s on s.job_id = j.id
+    where s.id = task.job_stack_id
+    on conflict (host_id, path) do nothing;
+    perform archiver.announce('backups');
+  end if;
+
   perform archiver.settle_job(task.job_id);
   perform archiver.announce('jobs', task.job_id);
 end
@@ -358,16 +347,14 @@ begin
   if job.status not in ('queued', 'running') then
     perform archiver.refuse('AR409', format('Job %s has already ended: %s', job.id, job.status));
   end if;
-  if job.cancel_requested_at is null then
-    update archiver.jobs as j set cancel_requested_at = now() where j.id = job.id;
-    perform archiver.write_log(job.id, null, 'warn', 'Cancel was asked for');
+  if job.cancel_requested_at is not null then
+    return;
   end if;
-  for task in select t.id, t.host_id, t.state, t.lease_until from archiver.tasks as t where t.job_id = job.id and t.state <> 'finished' for update loop
+  update archiver.jobs as j set cancel_requested_at = now() where j.id = job.id;
+  perform archiver.write_log(job.id, null, 'warn', 'Cancel was asked for');
+  for task in select t.id, t.host_id, t.state from archiver.tasks as t where t.job_id = job.id and t.state <> 'finished' for update loop
     if task.state = 'queued' then
       perform archiver.close_task(task.id, '{"status": "cancelled", "reason": "cancelled before it began"}');
-    elsif task.lease_until < now() - interval '5 minutes' then
-      -- its agent may never come back; if it does, it is told to give up, and a backup it had made is kept
-      perform archiver.close_task(task.id, '{"status": "cancelled", "reason": "cancelled while its agent was out of contact"}');
     else
       perform archiver.wake_agent(task.host_id);
     end if;
@@ -436,10 +423,8 @@ begin
   where h.id = host.id returning * into host;
 
   for task in
-    select t.id, t.job_id, t.job_stack_id, t.state from archiver.tasks as t
-    where t.host_id = host.id
-      and (t.state = 'running' or t.id in (select (item ->> 'task_id')::bigint from jsonb_array_elements(left_behind) as item))
-    order by t.id
+    select t.id, t.job_id, t.job_stack_id from archiver.tasks as t
+    where t.host_id = host.id and t.state = 'running' order by t.id
   loop
     select item into known from jsonb_array_elements(left_behind) as item where (item ->> 'task_id')::bigint = task.id;
     if known is null then
@@ -448,9 +433,7 @@ begin
       perform archiver.close_task(task.id, jsonb_build_object('status', 'failed',
         'reason', format('the agent of host %s was restarted during this step', host.name)));
     else
-      if task.state = 'running' then
-        perform archiver.store_lines(task.id, known -> 'lines');
-      end if;
+      perform archiver.store_lines(task.id, known -> 'lines');
       perform archiver.close_task(task.id, known -> 'outcome');
     end if;
   end loop;
@@ -491,8 +474,7 @@ begin
 
   return jsonb_build_object('cancel', coalesce((
     select jsonb_agg(t.id) from archiver.tasks as t join archiver.jobs as j on j.id = t.job_id
-    where t.host_id = host.id and j.cancel_requested_at is not null
-      and t.id in (select (item ->> 'id')::bigint from jsonb_array_elements(agent_heartbeat.tasks) as item)
+    where t.host_id = host.id and t.state = 'running' and j.cancel_requested_at is not null
   ), '[]'::jsonb));
 end
 $$;
@@ -512,14 +494,8 @@ begin
     if (select count(*) from archiver.tasks as t where t.host_id = host.id and t.state = 'running') >= host.parallel_stacks then
       return null;
     end if;
-    -- claims of one host are one after the other, by the lock on its row; only a cancel may come between
     select * into task from archiver.tasks as t
-    where t.host_id = host.id and t.state = 'queued' order by t.id limit 1;
-    if not found then
-      return null;
-    end if;
-    perform from archiver.jobs as j where j.id = task.job_id for update;
-    select * into task from archiver.tasks as t where t.id = task.id and t.state = 'queued' for update;
+    where t.host_id = host.id and t.state = 'queued' order by t.id for update skip locked limit 1;
     if not found then
       return null;
     end if;

@@ -139,90 +139,10 @@ language sql immutable as $$
   select case kind when 'archive_stack' then 'archive' when 'send_bytes' then 'send' else 'care' end
 $$;
 
+-- How many tasks of a lane a host works on at once: a transfer whose reader is slow holds its place for as long as it reads.
 create function archiver.lane_width(host archiver.hosts, kind text) returns integer
 language sql immutable as $$
-  select case archiver.lane(kind) when 'archive' then host.parallel_stacks when 'send' then 4 else 1 end
-$$;
-
--- The work behind every door for archive jobs: the job, a row for each of its stacks, a task for each that is there.
--- `options`: {scheduled_for?, dry_run?: {stop_containers, create_archive, run_retention}}; with dry_run nothing is touched.
-create function archiver.start_archive_job(archive_id integer, triggered_by text, options jsonb default '{}') returns bigint
-language plpgsql as $$
-declare
-  archive archiver.archives;
-  dry_run jsonb := nullif(options -> 'dry_run', 'null'::jsonb);
-  security jsonb;
-  unfinished bigint;
-  new_job bigint;
-  chosen record;
-  new_job_stack bigint;
-  gone text;
-  made_tasks integer := 0;
-begin
-  select * into archive from archiver.archives as a where a.id = start_archive_job.archive_id for update;
-  if not found then
-    perform archiver.refuse('AR404', format('There is no archive with id %s', start_archive_job.archive_id));
-  end if;
-  select j.id into unfinished from archiver.jobs as j
-  where j.archive_id = archive.id and j.status in ('queued', 'running') limit 1;
-  if found then
-    perform archiver.refuse('AR409', format('Job %s of archive "%s" has not finished yet', unfinished, archive.name));
-  end if;
-  select s.value into security from archiver.settings as s where s.section = 'security';
-
-  insert into archiver.jobs (job_type, archive_id, archive_name, triggered_by, is_dry_run, scheduled_for, phase, options)
-  values ('archive', archive.id, archive.name, start_archive_job.triggered_by, dry_run is not null,
-    (options ->> 'scheduled_for')::timestamptz, 1, case when dry_run is null then '{}' else jsonb_build_object('dry_run', dry_run) end)
-  returning id into new_job;
-  perform archiver.write_log(new_job, null, 'info', format('Phase 0: %sarchive "%s", triggered by %s',
-    case when dry_run is null then '' else 'dry run of ' end, archive.name, start_archive_job.triggered_by));
-
-  for chosen in
-    select s.*, h.name as host_name,
-      coalesce((
-        select b.size_bytes from archiver.backups as b
-        where b.stack_id = s.id and b.archive_id = archive.id and b.state = 'good'
-        order by b.id desc limit 1
-      ), 0) as last_size_bytes
-    from archiver.stacks as s
-    join archiver.hosts as h on h.id = s.host_id
-    where s.id in (select c.stack_id from archiver.archive_stacks as c where c.archive_id = archive.id)
-      or (s.host_id = archive.all_stacks_of_host and s.gone_at is null and not s.own)
-    order by h.name, s.name, s.id
-  loop
-    if chosen.gone_at is not null then
-      gone := format('no compose file has been seen in %s on host %s since %s', chosen.path, chosen.host_name, date_trunc('second', chosen.gone_at));
-      insert into archiver.job_stacks (job_id, stack_id, host_id, stack_name, status, reason)
-      values (new_job, chosen.id, chosen.host_id, chosen.name, 'failed', gone)
-      returning id into new_job_stack;
-      perform archiver.write_log(new_job, new_job_stack, 'error', format('Stack %s: %s', chosen.name, gone));
-      continue;
-    end if;
-    insert into archiver.job_stacks (job_id, stack_id, host_id, stack_name)
-    values (new_job, chosen.id, chosen.host_id, chosen.name)
-    returning id into new_job_stack;
-    perform archiver.add_task(new_job, new_job_stack, chosen.host_id, 'archive_stack', jsonb_build_object(
-      'stack', jsonb_build_object('path', chosen.path, 'name', chosen.name, 'folder', chosen.folder,
-        'project', chosen.project, 'compose_file', chosen.compose_file),
-      'archive', jsonb_build_object('name', archive.name, 'folder', archive.folder, 'mode', archive.mode,
-        'format', archive.format, 'level', archive.level, 'include_volumes', archive.include_volumes,
-        'exclude', archive.exclude, 'max_downtime', archive.max_downtime, 'time_zone', archive.time_zone),
-      'last_size_bytes', chosen.last_size_bytes,
-      'dry_run', dry_run,
-      'pull', case when coalesce((security ->> 'always_pull')::boolean, false)
-        then jsonb_build_object('inactivity_timeout', coalesce((security ->> 'pull_inactivity_timeout')::integer, 300)) end,
-      'output_permissions', coalesce((security ->> 'output_permissions')::boolean, false)));
-    made_tasks := made_tasks + 1;
-  end loop;
-
-  if made_tasks = 0 then
-    perform archiver.write_log(new_job, null, 'error',
-      'No valid stacks found: the archive names no stack whose directory is there. Choose its stacks again, or check the mounts of the host.');
-    perform archiver.settle_job(new_job);
-  end if;
-  perform archiver.announce('jobs', new_job);
-  return new_job;
-end
+  select case archiver.lane(kind) when 'archive' then host.parallel_stacks when 'send' then 16 else 1 end
 $$;
 
 -- One step for a host's agent, which is woken.
@@ -269,30 +189,132 @@ begin
 end
 $$;
 
--- What a task did to backups that exist: `outcome.backups` is [{id, did, reason, bytes, trash_path}] (db/domain/task.ts).
-create function archiver.record_care(task archiver.tasks, outcome jsonb) returns void
+-- `made`: a MadeBackup of db/domain/task.ts, or null. The same path is recorded once.
+create function archiver.record_backup(task archiver.tasks, made jsonb) returns void
+language plpgsql as $$
+begin
+  if made is null then
+    return;
+  end if;
+  insert into archiver.backups (host_id, stack_id, archive_id, job_id, archive_name, stack_name, path, format, state,
+    size_bytes, file_count, sha256, created_at, verified_at)
+  select task.host_id, s.stack_id, j.archive_id, j.id, j.archive_name, s.stack_name, made ->> 'path', made ->> 'format',
+    case when (made ->> 'unreadable_count')::bigint > 0 then 'incomplete' else 'good' end,
+    (made ->> 'size_bytes')::bigint, (made ->> 'file_count')::bigint, made ->> 'sha256',
+    (made ->> 'created_at')::timestamptz, (made ->> 'verified_at')::timestamptz
+  from archiver.jobs as j
+  join archiver.job_stacks as s on s.job_id = j.id
+  where s.id = task.job_stack_id
+  on conflict (host_id, path) do nothing;
+  perform archiver.announce('backups');
+end
+$$;
+
+-- As before, and: what an agent out of contact has begun is closed, too.
+create or replace function archiver.cancel_job(job_id bigint) returns void
 language plpgsql as $$
 declare
-  one record;
+  job archiver.jobs;
+  task record;
 begin
-  for one in
-    select * from jsonb_to_recordset(outcome -> 'backups') as r(id bigint, did text, reason text, bytes bigint, trash_path text)
-  loop
-    update archiver.backups as b set
-      state = case one.did when 'deleted' then 'deleted' when 'corrupt' then 'corrupt' when 'missing' then 'corrupt' else b.state end,
-      deleted_at = case one.did when 'deleted' then now() else b.deleted_at end,
-      delete_reason = case one.did when 'deleted' then coalesce(one.reason, '') else b.delete_reason end,
-      trashed_at = case one.did when 'trashed' then now() when 'restored' then null when 'deleted' then null else b.trashed_at end,
-      trash_path = case one.did when 'trashed' then one.trash_path when 'restored' then null when 'deleted' then null else b.trash_path end,
-      verified_at = case one.did when 'verified' then now() else b.verified_at end,
-      verify_error = case one.did when 'verified' then '' when 'corrupt' then coalesce(one.reason, '')
-        when 'missing' then 'the file is not there' else b.verify_error end
-    where b.id = one.id and b.host_id = task.host_id and b.state <> 'deleted';
-    if found and one.did = 'deleted' then
-      update archiver.jobs as j set reclaimed_bytes = j.reclaimed_bytes + coalesce(one.bytes, 0) where j.id = task.job_id;
+  select * into job from archiver.jobs as j where j.id = cancel_job.job_id for update;
+  if not found then
+    perform archiver.refuse('AR404', format('There is no job with id %s', cancel_job.job_id));
+  end if;
+  if job.status not in ('queued', 'running') then
+    perform archiver.refuse('AR409', format('Job %s has already ended: %s', job.id, job.status));
+  end if;
+  if job.cancel_requested_at is null then
+    update archiver.jobs as j set cancel_requested_at = now() where j.id = job.id;
+    perform archiver.write_log(job.id, null, 'warn', 'Cancel was asked for');
+  end if;
+  for task in select t.id, t.host_id, t.state, t.lease_until from archiver.tasks as t where t.job_id = job.id and t.state <> 'finished' for update loop
+    if task.state = 'queued' then
+      perform archiver.close_task(task.id, '{"status": "cancelled", "reason": "cancelled before it began"}');
+    elsif task.lease_until < now() - interval '5 minutes' then
+      -- its agent may never come back; if it does, it is told to give up, and a backup it had made is kept
+      perform archiver.close_task(task.id, '{"status": "cancelled", "reason": "cancelled while its agent was out of contact"}');
+    else
+      perform archiver.wake_agent(task.host_id);
     end if;
   end loop;
-  perform archiver.announce('backups');
+  perform archiver.announce('jobs', job.id);
+end
+$$;
+
+-- As before, and: a backup made in a task that was closed meanwhile is recorded all the same.
+-- `left_behind` is what the agent's journal knows of those tasks: [{task_id, outcome, lines}].
+create or replace function archiver.agent_start(agent_version text, status jsonb, left_behind jsonb) returns jsonb
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  host archiver.hosts := archiver.agent_host();
+  task record;
+  known jsonb;
+begin
+  update archiver.hosts as h
+  set epoch = h.epoch + 1, agent_version = agent_start.agent_version, status = agent_start.status,
+    agent_started_at = now(), last_seen_at = now()
+  where h.id = host.id returning * into host;
+
+  for task in
+    select t.id, t.job_id, t.job_stack_id, t.state from archiver.tasks as t
+    where t.host_id = host.id
+      and (t.state = 'running' or t.id in (select (item ->> 'task_id')::bigint from jsonb_array_elements(left_behind) as item))
+    order by t.id
+  loop
+    select item into known from jsonb_array_elements(left_behind) as item where (item ->> 'task_id')::bigint = task.id;
+    if known is null then
+      perform archiver.write_log(task.job_id, task.job_stack_id, 'error',
+        format('The agent of host %s was restarted during this step and left no record of it', host.name));
+      perform archiver.close_task(task.id, jsonb_build_object('status', 'failed',
+        'reason', format('the agent of host %s was restarted during this step', host.name)));
+    else
+      if task.state = 'running' then
+        perform archiver.store_lines(task.id, known -> 'lines');
+      end if;
+      perform archiver.close_task(task.id, known -> 'outcome');
+    end if;
+  end loop;
+  perform archiver.announce('hosts', host.id);
+  return jsonb_build_object('epoch', host.epoch, 'host_id', host.id, 'host_name', host.name);
+end
+$$;
+
+-- As before, and: what was closed without its agent is to be given up, too.
+-- `status` null: nothing about the host has changed.
+create or replace function archiver.agent_heartbeat(epoch bigint, status jsonb, tasks jsonb) returns jsonb
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  host archiver.hosts := archiver.agent_host(agent_heartbeat.epoch);
+  held record;
+begin
+  update archiver.hosts as h
+  set last_seen_at = now(), status = coalesce(agent_heartbeat.status, h.status) where h.id = host.id;
+  if agent_heartbeat.status is not null then
+    perform archiver.announce('hosts', host.id);
+  end if;
+
+  for held in
+    select t.id, t.job_id, t.job_stack_id, t.out_of_contact_since, item -> 'progress' as progress
+    from jsonb_array_elements(agent_heartbeat.tasks) as item
+    join archiver.tasks as t on t.id = (item ->> 'id')::bigint
+    where t.host_id = host.id and t.state = 'running' and t.epoch = host.epoch
+    order by t.id
+  loop
+    if held.out_of_contact_since is not null then
+      perform archiver.write_log(held.job_id, held.job_stack_id, 'info',
+        format('The agent of host %s is in contact again; it had been out of contact since %s', host.name, date_trunc('second', held.out_of_contact_since)));
+    end if;
+    update archiver.tasks as t set lease_until = now() + interval '60 seconds', out_of_contact_since = null where t.id = held.id;
+    update archiver.job_stacks as s set progress = held.progress where s.id = held.job_stack_id;
+    perform archiver.announce('jobs', held.job_id);
+  end loop;
+
+  return jsonb_build_object('cancel', coalesce((
+    select jsonb_agg(t.id) from archiver.tasks as t join archiver.jobs as j on j.id = t.job_id
+    where t.host_id = host.id and j.cancel_requested_at is not null
+      and t.id in (select (item ->> 'id')::bigint from jsonb_array_elements(agent_heartbeat.tasks) as item)
+  ), '[]'::jsonb));
 end
 $$;
 
@@ -340,46 +362,6 @@ begin
   end if;
   perform archiver.settle_job(task.job_id);
   perform archiver.announce('jobs', task.job_id);
-end
-$$;
-
--- Now by lanes: a host's transfers and its care for backups go on while a stack is archived.
-create or replace function archiver.agent_claim(epoch bigint, holding bigint[]) returns jsonb
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-  host archiver.hosts := archiver.agent_host(agent_claim.epoch);
-  task archiver.tasks;
-begin
-  select * into task from archiver.tasks as t
-  where t.host_id = host.id and t.state = 'running' and t.epoch = host.epoch and t.id <> all (agent_claim.holding)
-  order by t.id limit 1;
-  if not found then
-    -- claims of one host are one after the other, by the lock on its row; only a cancel may come between
-    select * into task from archiver.tasks as t
-    where t.host_id = host.id and t.state = 'queued'
-      and archiver.lane_width(host, t.kind) > (
-        select count(*) from archiver.tasks as r
-        where r.host_id = host.id and r.state = 'running' and archiver.lane(r.kind) = archiver.lane(t.kind))
-    order by t.id limit 1;
-    if not found then
-      return null;
-    end if;
-    perform from archiver.jobs as j where j.id = task.job_id for update;
-    select * into task from archiver.tasks as t where t.id = task.id and t.state = 'queued' for update;
-    if not found then
-      return null;
-    end if;
-    update archiver.jobs as j set status = 'running', start_time = coalesce(j.start_time, now())
-    where j.id = task.job_id and j.status = 'queued';
-    if task.kind = 'archive_stack' then
-      update archiver.job_stacks as s set status = 'running', start_time = now() where s.id = task.job_stack_id;
-    end if;
-    perform archiver.announce('jobs', task.job_id);
-  end if;
-  update archiver.tasks as t
-  set state = 'running', epoch = host.epoch, claimed_at = coalesce(t.claimed_at, now()), lease_until = now() + interval '60 seconds'
-  where t.id = task.id;
-  return jsonb_build_object('id', task.id, 'job_id', task.job_id, 'kind', task.kind, 'payload', task.payload);
 end
 $$;
 

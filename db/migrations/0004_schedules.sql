@@ -26,10 +26,9 @@ language sql stable as $$
   order by j.id limit 1
 $$;
 
--- As before; what else is done about an archive's backups (a verify, a download) keeps none from being made.
 -- The work behind every door for archive jobs: the job, a row for each of its stacks, a task for each that is there.
 -- `options`: {scheduled_for?, dry_run?: {stop_containers, create_archive, run_retention}}; with dry_run nothing is touched.
-create or replace function archiver.start_archive_job(archive_id integer, triggered_by text, options jsonb default '{}') returns bigint
+create function archiver.start_archive_job(archive_id integer, triggered_by text, options jsonb default '{}') returns bigint
 language plpgsql as $$
 declare
   archive archiver.archives;
@@ -144,25 +143,6 @@ begin
 end
 $$;
 
--- As before, and: an agent that returns after a long silence is not given what it is too late for.
-create or replace function archiver.agent_host(epoch bigint default null) returns archiver.hosts
-language plpgsql as $$
-declare
-  host archiver.hosts;
-begin
-  -- the lock lets no newer epoch begin while this call is under way
-  select * into host from archiver.hosts as h where h.role_name = session_user for no key update;
-  if not found then
-    perform archiver.refuse('AR404', format('The role "%s" is not the role of any host', session_user));
-  end if;
-  if agent_host.epoch is not null and agent_host.epoch <> host.epoch then
-    perform archiver.refuse('AR410', format('A newer agent of host %s has started (epoch %s, this one has %s)', host.name, host.epoch, agent_host.epoch));
-  end if;
-  perform archiver.close_overdue(host);
-  return host;
-end
-$$;
-
 -- What the minute's tick does about jobs that nobody else would end.
 create function archiver.end_forgotten_work() returns void
 language plpgsql as $$
@@ -176,12 +156,15 @@ begin
   loop
     perform archiver.close_overdue(h) from archiver.hosts as h where h.id = one.id;
   end loop;
-  -- a host that was removed took its tasks along; a cleanup that has not begun has none yet
+  -- a host that was removed took its tasks along; a server that lost the database may have lost finish_job with it;
+  -- a cleanup that has not begun has no tasks yet
   for one in
     select j.id from archiver.jobs as j
-    where j.status in ('queued', 'running') and j.created_at < now() - interval '2 minutes'
+    where j.status in ('queued', 'running') and j.created_at < now() - interval '30 seconds'
       and not (j.job_type = 'cleanup' and j.phase = 0)
-      and not exists (select from archiver.tasks as t where t.job_id = j.id and t.state <> 'finished')
+      and not exists (
+        select from archiver.tasks as t
+        where t.job_id = j.id and (t.state <> 'finished' or t.finished_at > now() - interval '30 seconds'))
     order by j.id
   loop
     perform archiver.settle_job(one.id);

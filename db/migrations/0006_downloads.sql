@@ -56,12 +56,6 @@ begin
 end
 $$;
 
--- As before, with more transfers at once: one whose reader is slow holds its place for as long as it reads.
-create or replace function archiver.lane_width(host archiver.hosts, kind text) returns integer
-language sql immutable as $$
-  select case archiver.lane(kind) when 'archive' then host.parallel_stacks when 'send' then 16 else 1 end
-$$;
-
 -- Asks a host's agent for bytes; resolves with the task. What earlier transfers left behind is removed.
 create function archiver.ask_for_bytes(host_id integer, payload jsonb) returns bigint
 language plpgsql as $$

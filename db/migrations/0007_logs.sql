@@ -61,8 +61,8 @@ end
 $$;
 grant execute on function archiver.agent_flush() to archiver_agent;
 
--- As before, with less to do for each task; that one more stack of a job that runs has its turn is told by the
--- heartbeat that follows at once.
+-- Now by lanes: a host's transfers and its care for backups go on while a stack is archived. It has little to do for
+-- each task; that one more stack of a job that runs has its turn is told by the heartbeat that follows at once.
 create or replace function archiver.agent_claim(epoch bigint, holding bigint[]) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -18,9 +18,10 @@ create table archiver.timers (
   next_run_at timestamptz
 );
 
--- As before, and: found corrupt and later right, a backup is what it was; a file that a cleanup deleted is gone only
+-- What a task did to backups that exist: `outcome.backups` is [{id, did, reason, bytes, trash_path}] (db/domain/task.ts).
+-- Found corrupt and later right, a backup is what it was; a file that a cleanup deleted is gone only
 -- if its backup was still in the trash; what was known to be missing is gone once a person puts it into the trash.
-create or replace function archiver.record_care(task archiver.tasks, outcome jsonb) returns void
+create function archiver.record_care(task archiver.tasks, outcome jsonb) returns void
 language plpgsql as $$
 declare
   one record;
