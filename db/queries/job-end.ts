@@ -79,10 +79,9 @@ async function closeJob(sql: Query, id: number, closingLines: (ended: EndedJob) 
     await sql`select archiver.write_log(${id}, null, ${level}, ${text})`
   }
   if (isReported(job, care)) {
-    // for a day and a half: a mail server that is away overnight is no reason to lose the report
     await sql`
       select graphile_worker.add_job('send_report', json_build_object('job_id', ${id}::bigint),
-        job_key := 'send_report:' || ${id}::bigint, max_attempts := 14)`
+        job_key := 'send_report:' || ${id}::bigint)`
   }
   await sql`select archiver.announce('jobs', ${id})`
   return job

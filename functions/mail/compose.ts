@@ -1,5 +1,5 @@
 // Writes a mail for one of its recipients, from what is true when it is sent.
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import type { Sql } from 'db/connect'
 import { NotFound } from 'db/domain/errors'
 import type { Settings } from 'db/domain/settings'
@@ -7,6 +7,7 @@ import { addDownloadToken, getDownload } from 'db/queries/downloads'
 import type { Mail } from 'db/queries/mails'
 import { readReport } from 'db/queries/report'
 import type { Config } from '../config.ts'
+import { linkOf, newToken } from '../download-link.ts'
 import { asHtml, asText, type Block } from './document.ts'
 import { jobMail, timeIn, type Contents } from './job-mail.ts'
 import { logFile, type LogFile } from './log-file.ts'
@@ -83,14 +84,14 @@ async function linkFor(sql: Sql, { timeZone }: MailConfig, mail: Mail, origin: s
   const download = await getDownload(sql, mail.download_id, new Date()).catch((error: unknown) => {
     throw error instanceof NotFound ? gone : error
   })
-  const token = randomBytes(32).toString('base64url')
-  const known = await addDownloadToken(sql, download.id, createHash('sha256').update(token).digest('base64url'))
+  const { token, hash } = newToken()
+  const known = await addDownloadToken(sql, download.id, hash)
   if (!known) throw gone
   return linkMail({
     stack_name: download.stack_name,
     file_name: download.file_name,
     expires: timeIn(timeZone, download.expires_at),
-    url: `${download.origin || origin}/download/${token}`,
+    url: linkOf(download.origin || origin, token),
   })
 }
 
