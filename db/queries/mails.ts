@@ -139,11 +139,14 @@ export async function retryMails(sql: Query): Promise<void> {
     where state = 'queued' and attempts > 0 and sending_until is null`
 }
 
-/** Has those sent whose server died while it sent them. */
+/** Has those sent whose server died while it sent them, and those the queue has lost sight of. */
 export async function rescueMails(sql: Query): Promise<void> {
   await sql`
     with abandoned as (
-      update archiver.mails set sending_until = null where state = 'queued' and sending_until < now() returning id
+      update archiver.mails as m set sending_until = null
+      where m.state = 'queued' and (m.sending_until < now() or m.sending_until is null and not exists (
+        select from graphile_worker.jobs as q where q.key = 'send_mail:' || m.id))
+      returning m.id
     )
     select archiver.send_mail_soon(id) from abandoned`
 }

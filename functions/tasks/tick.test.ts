@@ -1,10 +1,12 @@
 import type { CareOutcome } from 'db/domain/task'
 import { createArchive, getArchive, updateArchive, type ArchiveSettings } from 'db/queries/archives'
+import { startCleanup } from 'db/queries/cleanup'
 import { getJob, listJobs, listJobStacks, submitJob } from 'db/queries/jobs'
 import { listLogLines } from 'db/queries/logs'
+import { queueMail } from 'db/queries/mails'
 import { changeSettings } from 'db/queries/settings'
 import { makeTestDatabase, type TestDatabase } from 'db/testing/database'
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { good, startTestAgent } from '../testing/agent.ts'
 import { finish_job } from './finish_job.ts'
 import { tick } from './tick.ts'
@@ -59,6 +61,49 @@ async function dueAgo(archive: number, seconds: number): Promise<Date> {
 const jobsOf = (archive_id: number) => listJobs(database.sql, { archive_id, limit: 10 })
 const logOf = async (id: number) =>
   (await listLogLines(database.sql, id, { after: 0, limit: 100 })).map(({ level, text }) => `${level} ${text}`)
+
+describe('work that was lost with a server or its connection', () => {
+  const queued = (identifier: string) => database.sql<{ locked_by: string | null }[]>`
+    select locked_by from graphile_worker.jobs where task_identifier = ${identifier} order by id`
+  const lockedSince = (identifier: string, ago: string) => database.sql`
+    update graphile_worker._private_jobs set locked_by = 'a server that is gone', locked_at = now() - ${ago}::interval
+    where id in (select id from graphile_worker.jobs where task_identifier = ${identifier})`
+  beforeEach(() => database.sql`delete from graphile_worker._private_jobs`)
+
+  test('a job whose last task has ended half a minute ago is finished by somebody else', async () => {
+    const id = await submitJob(database.sql, await makeArchive(), 'manual')
+    await agent.finish((await agent.claim())!, good)
+    await lockedSince('finish_job', '20 seconds')
+    await tick(database.sql)
+    expect(await queued('finish_job')).toEqual([{ locked_by: 'a server that is gone' }])
+
+    await database.sql`update archiver.jobs set created_at = created_at - interval '40 seconds'`
+    await database.sql`update archiver.tasks set finished_at = finished_at - interval '40 seconds'`
+    await tick(database.sql)
+    expect(await queued('finish_job')).toContainEqual({ locked_by: null })
+    await finish_job(database.sql, { job_id: id })
+    expect(await getJob(database.sql, id)).toMatchObject({ status: 'success' })
+  })
+
+  test('a cleanup that nobody goes on with is begun by somebody else after a quarter of an hour', async () => {
+    await startCleanup(database.sql, { triggered_by: 'manual', dry_run: false, tasks: ['old_logs'] })
+    await lockedSince('run_cleanup', '14 minutes')
+    await tick(database.sql)
+    expect(await queued('run_cleanup')).toEqual([{ locked_by: 'a server that is gone' }])
+    await lockedSince('run_cleanup', '16 minutes')
+    await tick(database.sql)
+    expect(await queued('run_cleanup')).toEqual([{ locked_by: null }])
+  })
+
+  test('a mail that is in no queue is put into it again', async () => {
+    await queueMail(database.sql, { kind: 'test', asked_by: 'this test', recipients: ['root@example.org'] })
+    await tick(database.sql)
+    expect(await queued('send_mail')).toHaveLength(1)
+    await database.sql`delete from graphile_worker._private_jobs`
+    await tick(database.sql)
+    expect(await queued('send_mail')).toHaveLength(1)
+  })
+})
 
 describe('schedules', () => {
   test('what is due is started once, and the next time is set', async () => {
@@ -291,9 +336,7 @@ describe('retention as the second phase of a job', () => {
     const left =
       await database.sql`select id from archiver.backups where archive_id = ${archive} and state <> 'deleted' order by id`
     expect(left).toMatchObject([{ id: pinned }, { id: ids[2] }, {}])
-    const [report] =
-      await database.sql`select max_attempts from graphile_worker.jobs where key = ${`send_report:${job}`}`
-    expect(report).toEqual({ max_attempts: 14 })
+    expect(await database.sql`select from graphile_worker.jobs where key = ${`send_report:${job}`}`).toHaveLength(1)
   })
 
   test('a stack whose archive failed keeps its backups', async () => {

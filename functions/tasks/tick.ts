@@ -5,6 +5,7 @@ import { closeUnreachableCare } from 'db/queries/care'
 import { startDueCleanup } from 'db/queries/cleanup'
 import { endForgottenWork, markOutOfContact } from 'db/queries/jobs'
 import { rescueMails } from 'db/queries/mails'
+import { releaseLostWork } from 'db/queries/queue'
 import { startDueArchives } from 'db/queries/schedules'
 import { startRollingVerify } from 'db/queries/verify'
 
@@ -18,6 +19,7 @@ export async function tick(sql: Sql, now = new Date(), timeZone = 'UTC'): Promis
     () => startDueCleanup(sql, now, timeZone),
     () => startRollingVerify(sql, now, timeZone),
     () => rescueMails(sql),
+    () => releaseLostWork(sql),
   ]
   const errors: unknown[] = []
   for (const step of steps) await step().catch((error: unknown) => errors.push(error))

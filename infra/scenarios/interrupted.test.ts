@@ -87,7 +87,8 @@ async function ended(id: number): Promise<Job> {
       const { job } = await house.job(id)
       return job.end_time ? job : undefined
     },
-    90_000,
+    // what a lost connection left half done is found by the tick of a minute
+    180_000,
   ).catch(told)
 }
 
