@@ -5,7 +5,16 @@ import type { Env, Server } from '../context.ts'
 import type { Live } from '../live.ts'
 import { eventStream, eventText, News, type EventStream } from '../stream.ts'
 
-const resources: readonly string[] = ['jobs', 'stacks', 'hosts', 'archives', 'backups']
+const resources: readonly string[] = [
+  'jobs',
+  'stacks',
+  'hosts',
+  'archives',
+  'backups',
+  'downloads',
+  'mails',
+  'settings',
+]
 /** The same change is told at most 4 times a second. */
 const gatherMilliseconds = 250
 

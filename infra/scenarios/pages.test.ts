@@ -4,16 +4,15 @@ import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { AxeBuilder } from '@axe-core/playwright'
 import { connect } from 'db/connect'
 import { claimTask, finishTask, heartbeat, reportStacks, sendLog, startAgent } from 'db/queries/agent'
-import type { Page } from 'playwright-core'
 import { beforeAll, expect, inject, test } from 'vitest'
 import { makeTestDatabase } from '../../db/testing/database.ts'
 import { api } from '../testbed/api.ts'
-import { launchBrowser, networkChanged, open } from '../testbed/browser.ts'
+import { launchBrowser, open } from '../testbed/browser.ts'
 import { temporaryFolder } from '../testbed/folders.ts'
 import { makeHouse } from '../testbed/house.ts'
+import { complaintsOf, faultsOf, signIn } from '../testbed/pages.ts'
 import { startServer } from '../testbed/processes.ts'
 import { run } from '../testbed/run.ts'
 import { until } from '../testbed/until.ts'
@@ -24,48 +23,6 @@ const hostile = '<img src=x onerror=alert(1)>'
 beforeAll(async () => {
   if (!existsSync(join(root, 'web/build/index.html'))) await run('npm', ['run', '-w', 'web', 'build'], { cwd: root })
 })
-
-/** What a page complained of: console errors, uncaught errors, dialogs that a script opened. */
-function complaintsOf(page: Page): string[] {
-  const complaints: string[] = []
-  page.on('console', (message) => {
-    const text = message.text()
-    if (/^(error|warning)$/.test(message.type()) && !text.includes(networkChanged)) complaints.push(text)
-  })
-  page.on('pageerror', (error) => complaints.push(error.message))
-  page.on('dialog', (dialog) => {
-    complaints.push(`a dialog: ${dialog.message()}`)
-    void dialog.dismiss()
-  })
-  return complaints
-}
-
-async function signIn(page: Page, url: string): Promise<void> {
-  await open(page, url)
-  await page.getByLabel('User name').fill('admin')
-  await page.getByLabel('Password').fill('admin-password-1')
-  await page.getByRole('button', { name: 'Sign in' }).click()
-  await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
-}
-
-/** What axe finds, and whether the page is wider than the screen: in light on a wide one, in dark on a phone. */
-async function faultsOf(page: Page): Promise<string[]> {
-  const faults: string[] = []
-  for (const [colorScheme, width] of [
-    ['light', 1280],
-    ['dark', 390],
-  ] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-    await page.setViewportSize({ width, height: 844 })
-    await page.locator(colorScheme === 'dark' ? 'html.dark' : 'html:not(.dark)').waitFor({ state: 'attached' })
-    const about = `${new URL(page.url()).pathname}, ${colorScheme}, ${width} px`
-    const tooWide = await page.locator('html').evaluate((html) => html.scrollWidth - html.clientWidth)
-    if (tooWide > 0) faults.push(`${about}: scrolls sideways by ${tooWide} px`)
-    const { violations } = await new AxeBuilder({ page }).analyze()
-    for (const { id, nodes } of violations) faults.push(`${about}: ${id} at ${nodes.map(({ target }) => target)}`)
-  }
-  return faults
-}
 
 test('the first visit leads to setup, which says at the field what is wrong, and then to the dashboard', async () => {
   await using database = disposable(await makeTestDatabase(inject('serverUrl')))

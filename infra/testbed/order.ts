@@ -2,7 +2,7 @@
 // their networks) would disturb; those that need images, or install everything anew, last.
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-const late = ['pages', 'main-story', 'start', 'compose-file'].map((name) => `infra/scenarios/${name}.test.ts`)
+const late = ['start', 'pages', 'main-story', 'compose-file'].map((name) => `infra/scenarios/${name}.test.ts`)
 
 export class Order extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -13,5 +13,6 @@ export class Order extends BaseSequencer {
 function place(file: TestSpecification): number {
   const inTheEnd = late.findIndex((path) => file.moduleId.endsWith(path))
   if (inTheEnd >= 0) return 2 + inTheEnd
+  if (file.moduleId.includes('/journey-')) return 1.5
   return file.project.name === 'scenarios' ? 0 : 1
 }

@@ -9,6 +9,8 @@ import { until } from './until.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const followParent = new URL('../start/follow-parent.ts', import.meta.url).href
 
+export const adminPassword = 'admin-password-1'
+
 export interface TestProcess extends AsyncDisposable {
   pid: number
   /** Everything it wrote so far. */
@@ -31,7 +33,7 @@ export interface TestServer extends TestProcess {
 
 export interface ServerOptions {
   databaseUrl: string
-  /** Set up without anybody: user `admin`, password `admin-password-1`, and a token. Default true. */
+  /** Set up without anybody: user `admin` with `adminPassword`, and a token. Default true. */
   admin?: boolean
   env?: Record<string, string>
   /** Default: a free one. */
@@ -48,7 +50,7 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
   const admin = {
     ADMIN_USERNAME: 'admin',
     ADMIN_EMAIL: 'admin@example.org',
-    ADMIN_PASSWORD: 'admin-password-1',
+    ADMIN_PASSWORD: adminPassword,
     API_TOKEN: token,
   }
   const server = startProcess('functions/main.ts', {

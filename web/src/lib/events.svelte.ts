@@ -2,7 +2,7 @@
 // told to fetch again, so that nothing is missed.
 import { openStream } from './stream.ts'
 
-export type Resource = 'jobs' | 'stacks' | 'hosts' | 'archives' | 'backups'
+export type Resource = 'jobs' | 'stacks' | 'hosts' | 'archives' | 'backups' | 'downloads' | 'mails' | 'settings'
 interface Change {
   resource: Resource
   id: number | null

@@ -1,0 +1,48 @@
+// What tests of pages look at, whatever the page is about.
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Page } from 'playwright-core'
+import { networkChanged, open } from './browser.ts'
+import { adminPassword } from './processes.ts'
+
+/** What a page complained of: console errors, uncaught errors, dialogs that a script opened. */
+export function complaintsOf(page: Page): string[] {
+  const complaints: string[] = []
+  page.on('console', (message) => {
+    const text = message.text()
+    if (/^(error|warning)$/.test(message.type()) && !text.includes(networkChanged)) complaints.push(text)
+  })
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('dialog', (dialog) => {
+    complaints.push(`a dialog: ${dialog.message()}`)
+    void dialog.dismiss()
+  })
+  return complaints
+}
+
+/** As the admin every test server has, or as another user with the same password. */
+export async function signIn(page: Page, url: string, username = 'admin'): Promise<void> {
+  await open(page, url)
+  await page.getByLabel('User name').fill(username)
+  await page.getByLabel('Password').fill(adminPassword)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
+}
+
+/** What axe finds, and whether the page is wider than the screen: in light on a wide one, in dark on a phone. */
+export async function faultsOf(page: Page): Promise<string[]> {
+  const faults: string[] = []
+  for (const [colorScheme, width] of [
+    ['light', 1280],
+    ['dark', 390],
+  ] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    await page.setViewportSize({ width, height: 844 })
+    await page.locator(colorScheme === 'dark' ? 'html.dark' : 'html:not(.dark)').waitFor({ state: 'attached' })
+    const about = `${new URL(page.url()).pathname}, ${colorScheme}, ${width} px`
+    const tooWide = await page.locator('html').evaluate((html) => html.scrollWidth - html.clientWidth)
+    if (tooWide > 0) faults.push(`${about}: scrolls sideways by ${tooWide} px`)
+    const { violations } = await new AxeBuilder({ page }).analyze()
+    for (const { id, nodes } of violations) faults.push(`${about}: ${id} at ${nodes.map(({ target }) => target)}`)
+  }
+  return faults
+}
