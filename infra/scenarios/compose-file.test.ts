@@ -28,65 +28,71 @@ interface Host {
   status: { docker: { reachable: boolean }; mounts: { source: string; path: string; verdict: string }[] } | null
 }
 
-test('the shipped compose file backs up a bind-mounted stack', { timeout: 900_000 }, async () => {
-  await using folder = await temporaryFolder()
-  const stacksDir = join(folder.path, 'stacks')
-  await using stack = await makeStack({
-    name: 'notes',
-    parent: stacksDir,
-    composeYaml: notes,
-    files: { 'data/first note.txt': 'buy milk\n' },
-  })
-  await composeUp(stack.folder)
-  const elsewhere = join(folder.path, 'elsewhere')
-  await using archiver = await makeArchiverProject({
-    folder: folder.path,
-    stacksDir,
-    override: `services: { agent: { volumes: ['${elsewhere}:/mnt/stacks'] } }\n`,
-  })
-  await archiver.up()
+test(
+  'Running it: `docker compose up -d` → port 8080, without `.env`; a bind-mounted stack is backed up',
+  { timeout: 900_000 },
+  async () => {
+    await using folder = await temporaryFolder()
+    const stacksDir = join(folder.path, 'stacks')
+    await using stack = await makeStack({
+      name: 'notes',
+      parent: stacksDir,
+      composeYaml: notes,
+      files: { 'data/first note.txt': 'buy milk\n' },
+    })
+    await composeUp(stack.folder)
+    const elsewhere = join(folder.path, 'elsewhere')
+    await using archiver = await makeArchiverProject({
+      folder: folder.path,
+      stacksDir,
+      override: `services: { agent: { volumes: ['${elsewhere}:/mnt/stacks'] } }\n`,
+    })
+    await archiver.up()
 
-  const { cookie, token } = await setUp(archiver.url)
-  const asAdmin = api(archiver.url, token)
+    const { cookie, token } = await setUp(archiver.url)
+    const asAdmin = api(archiver.url, token)
 
-  const host = await until('the agent to report its machine', async () => {
-    const { body } = await asAdmin.get<{ hosts: Host[] }>('/api/hosts')
-    return body.hosts.find((one) => one.online && one.status !== null)
-  })
-  expect(host).toMatchObject({ name: 'local', status: { docker: { reachable: true } } })
-  expect(host.status?.mounts).toContainEqual(
-    expect.objectContaining({ source: elsewhere, path: '/mnt/stacks', verdict: 'mismatch' }),
-  )
-  expect(await bannerOf(archiver.url, cookie)).toContain(`${elsewhere}`)
+    const host = await until('the agent to report its machine', async () => {
+      const { body } = await asAdmin.get<{ hosts: Host[] }>('/api/hosts')
+      return body.hosts.find((one) => one.online && one.status !== null)
+    })
+    expect(host).toMatchObject({ name: 'local', status: { docker: { reachable: true } } })
+    expect(host.status?.mounts).toContainEqual(
+      expect.objectContaining({ source: elsewhere, path: '/mnt/stacks', verdict: 'mismatch' }),
+    )
+    expect(await bannerOf(archiver.url, cookie)).toContain(`${elsewhere}`)
 
-  const found = await until('the stack to be discovered', async () => {
-    const { body } = await asAdmin.get<{ stacks: { id: number; name: string; own: boolean }[] }>('/api/stacks')
-    return body.stacks.find(({ name }) => name === 'notes')
-  })
-  const created = await asAdmin.post<{ archive: { id: number } }>('/api/archives', {
-    name: 'all',
-    stack_ids: [found.id],
-  })
-  expect(created.status).toBe(201)
-  const started = await asAdmin.post<{ job_id: number }>(`/api/archives/${created.body.archive.id}/run`)
-  expect(started.status).toBe(202)
-  const job = await until('the job to end', async () => {
-    const { body } = await asAdmin.get<{ job: { status: string; reason: string } }>(`/api/jobs/${started.body.job_id}`)
-    return ['queued', 'running'].includes(body.job.status) ? undefined : body.job
-  })
-  const log = (await asAdmin.get<string>(`/api/jobs/${started.body.job_id}/log`)).body
-  expect(job, log).toMatchObject({ status: 'success' })
+    const found = await until('the stack to be discovered', async () => {
+      const { body } = await asAdmin.get<{ stacks: { id: number; name: string; own: boolean }[] }>('/api/stacks')
+      return body.stacks.find(({ name }) => name === 'notes')
+    })
+    const created = await asAdmin.post<{ archive: { id: number } }>('/api/archives', {
+      name: 'all',
+      stack_ids: [found.id],
+    })
+    expect(created.status).toBe(201)
+    const started = await asAdmin.post<{ job_id: number }>(`/api/archives/${created.body.archive.id}/run`)
+    expect(started.status).toBe(202)
+    const job = await until('the job to end', async () => {
+      const { body } = await asAdmin.get<{ job: { status: string; reason: string } }>(
+        `/api/jobs/${started.body.job_id}`,
+      )
+      return ['queued', 'running'].includes(body.job.status) ? undefined : body.job
+    })
+    const log = (await asAdmin.get<string>(`/api/jobs/${started.body.job_id}/log`)).body
+    expect(job, log).toMatchObject({ status: 'success' })
 
-  expect((await containersOf('notes'))['app']?.State.Status).toBe('running')
-  const backups = join(folder.path, 'archives', 'all', 'notes')
-  const file = (await readdir(backups)).find((name) => name.endsWith('.tar.zst'))
-  const names = await run('tar', ['--zstd', '-tf', join(backups, file ?? 'no backup')])
-  expect(names).toContain('notes/data/first note.txt')
-  expect(names).toMatch(/_volumes\/.*kept/)
+    expect((await containersOf('notes'))['app']?.State.Status).toBe('running')
+    const backups = join(folder.path, 'archives', 'all', 'notes')
+    const file = (await readdir(backups)).find((name) => name.endsWith('.tar.zst'))
+    const names = await run('tar', ['--zstd', '-tf', join(backups, file ?? 'no backup')])
+    expect(names).toContain('notes/data/first note.txt')
+    expect(names).toMatch(/_volumes\/.*kept/)
 
-  await staysAsItWas(archiver.url, token, archiver.up)
-  await isLockedDown()
-})
+    await staysAsItWas(archiver.url, token, archiver.up)
+    await isLockedDown()
+  },
+)
 
 /** The first admin over HTTP, and a token for the rest. */
 async function setUp(url: string): Promise<{ cookie: string; token: string }> {

@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import type { Backup } from 'db/queries/backups'
 import { engineOf } from '../testbed/agent-processes.ts'
+import { launchBrowser, open } from '../testbed/browser.ts'
 import { containersOf, docker } from '../testbed/docker.ts'
 import { watchDockerEvents } from '../testbed/events.ts'
 import { temporaryFolder } from '../testbed/folders.ts'
 import { makeHouse, type House } from '../testbed/house.ts'
+import { signIn } from '../testbed/pages.ts'
 import type { TestProcess } from '../testbed/processes.ts'
 import { startDeafRegistry } from '../testbed/registry.ts'
 import { shopWithNetwork, startShop, uniqueName } from '../testbed/sample-stack.ts'
@@ -254,4 +256,49 @@ test('an engine with an empty data root does not make stopped containers count a
   await until('what is settled to be forgotten', async () => (await readdir(journal)).join() === '1.json')
   expect(restarted.logs()).toMatch(/Stack stack1: .*another Docker Engine answers.*keeps trying/)
   expect(restarted.logs()).toMatch(/Stack stack2: container .* was removed by somebody/)
+})
+
+test('Phases in log and UI: 0 initialise, 1 stacks, 2 retention, 3 finalise; per stack status, was running, duration, size, path, downtime, files', async () => {
+  await using stack = await startShop({ parent })
+  const archive = await house.makeArchive('phases', [await house.findStack(stack.folder)], {
+    retention_keep_days: 1,
+    retention_keep_weeks: 0,
+    retention_keep_months: 0,
+    retention_keep_years: 0,
+    retention_one_per_day: true,
+  })
+  await house.ended(await house.run(archive))
+  const ended = await house.ended(await house.run(archive))
+  expect(ended.job.status, ended.log).toBe('success')
+
+  const order = [
+    /Phase 0: archive "phases", triggered by api/,
+    new RegExp(`Phase 1: stack ${stack.name} in ${stack.folder}`),
+    new RegExp(`Stopped ${stack.name}-web-1`),
+    new RegExp(`Started ${stack.name}-web-1`),
+    /Phase 2: retention keeps 1 day/,
+    new RegExp(`Phase 2: stack ${stack.name}: remove `),
+    /Phase 3: 1 of 1 stack archived/,
+    /Phase 3: disk of host .* used .* free/,
+    /Phase 3: the job has ended: success/,
+  ].map((line) => ended.log.search(line))
+  expect(order, ended.log).not.toContain(-1)
+  expect(order).toEqual(order.toSorted((a, b) => a - b))
+
+  const kept = (await backupsOf(archive)).find(({ state }) => state === 'good')
+  expect(ended.stack).toMatchObject({ status: 'success', was_running: true, archive_size_bytes: kept?.size_bytes })
+  expect(ended.stack.archive_path).toContain(kept?.path)
+  expect(kept?.file_count, 'compose.yaml and the page').toBe(2)
+  const { downtime_seconds, duration_seconds } = ended.stack
+  expect(downtime_seconds).toBeGreaterThan(0)
+  expect(duration_seconds).toBeGreaterThan(downtime_seconds ?? Infinity)
+
+  await using browser = await launchBrowser()
+  const page = await (await browser.newContext()).newPage()
+  await signIn(page, house.server.url)
+  await open(page, `${house.server.url}/history/${ended.job.id}`)
+  await page.getByText('Phase 3: the job has ended: success').waitFor()
+  const shown = (await page.getByRole('main').textContent()) ?? ''
+  for (const word of ['Succeeded', stack.name, kept?.path ?? '', 'was running before', 'Downtime', 'file'])
+    expect(shown).toContain(word)
 })
