@@ -29,7 +29,7 @@ interface Host {
 }
 
 test(
-  'Running it: `docker compose up -d` → port 8080, without `.env`; a bind-mounted stack is backed up',
+  'Running it: `docker compose up -d` → port 8080; the agent in a container finds the folders to scan from its own bind mounts; a mismatch is shown as a banner with the fix',
   { timeout: 900_000 },
   async () => {
     await using folder = await temporaryFolder()
