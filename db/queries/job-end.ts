@@ -78,11 +78,10 @@ async function closeJob(sql: Query, id: number, closingLines: (ended: EndedJob) 
   for (const { level, text } of closingLines({ job, stacks, care, disks })) {
     await sql`select archiver.write_log(${id}, null, ${level}, ${text})`
   }
-  if (isReported(job, care)) {
-    await sql`
-      select graphile_worker.add_job('send_report', json_build_object('job_id', ${id}::bigint),
-        job_key := 'send_report:' || ${id}::bigint)`
-  }
+  // whether anybody is told is decided there, by the settings
+  await sql`
+    select graphile_worker.add_job('send_report', json_build_object('job_id', ${id}::bigint),
+      job_key := 'send_report:' || ${id}::bigint)`
   await sql`select archiver.announce('jobs', ${id})`
   return job
 }
@@ -137,13 +136,4 @@ function resultsOf(job: Job, stacks: JobStack[], care: CareTask[]): JobResults {
 
 function bytesFreed({ backups }: CareOutcome): number {
   return backups.reduce((sum, { did, bytes }) => sum + (did === 'deleted' ? bytes : 0), 0)
-}
-
-function isReported(job: Job, care: CareTask[]): boolean {
-  if (job.job_type === 'cleanup') return true
-  if (job.job_type === 'archive') return !job.is_dry_run
-  const isDamaged = care.some(({ outcome }) =>
-    outcome.backups.some(({ did }) => did === 'corrupt' || did === 'missing'),
-  )
-  return job.job_type === 'verify' && (job.status === 'failed' || isDamaged)
 }

@@ -173,6 +173,7 @@ describe('whether a job is worth a mail', () => {
     [{ job_type: 'verify', status: 'failed' }, damaged, { on_error: false }, null],
     [{ job_type: 'retention', status: 'success' }, [], {}, null],
     [{ job_type: 'retention', status: 'failed' }, [], {}, 'error'],
+    [{ job_type: 'retention', status: 'failed', is_dry_run: true }, [], {}, null],
     [{ job_type: 'download', status: 'cancelled' }, [], {}, null],
   ])('%j, %j damaged, %j: %s', (of, damaged, settings, kind) => {
     expect(mailFor({ ...report, job: { ...job, ...of }, damaged }, { ...all, ...settings })).toBe(kind)

@@ -41,7 +41,7 @@ export function mailFor(
       if (wentWell) return settings.on_success ? 'report' : null
       return settings.on_error ? 'error' : null
     default:
-      return settings.on_error && job.status === 'failed' ? 'error' : null
+      return settings.on_error && job.status === 'failed' && !job.is_dry_run ? 'error' : null
   }
 }
 

@@ -398,7 +398,7 @@ describe('retention as the second phase of a job', () => {
     expect(await listJobStacks(database.sql, id)).toMatchObject([{ status: 'failed', stack_name: 'wiki' }])
   })
 
-  test('a dry run says what would go, counts for nothing, and is not reported', async () => {
+  test('a dry run says what would go, and counts for nothing', async () => {
     const archive = await makeArchive(keepOneDay)
     for (const days of [5, 4, 3]) await old(archive, days)
     const dry_run = { stop_containers: false, create_archive: true, run_retention: true }
@@ -416,7 +416,6 @@ describe('retention as the second phase of a job', () => {
     expect(log).toMatch(/backups would be kept, 2 would be removed/)
     expect(log).toContain('nothing was changed')
     expect(await agent.claim()).toBeNull()
-    expect(await database.sql`select from graphile_worker.jobs where key = ${`send_report:${job}`}`).toEqual([])
   })
 
   test('retention alone with nothing to do is a success', async () => {
