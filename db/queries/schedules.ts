@@ -80,3 +80,8 @@ async function unfinishedJob(sql: Query, archiveId: number): Promise<UnfinishedJ
     where id = archiver.unfinished_job(${archiveId})`
   return job
 }
+
+/** Those older than this; of the last year they are kept, since the calendar shows them. */
+export async function forgetMissedRuns(sql: Query, olderThan: Date): Promise<void> {
+  await sql`delete from archiver.missed_runs where scheduled_for < least(${olderThan}, now() - interval '1 year')`
+}

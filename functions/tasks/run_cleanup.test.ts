@@ -160,11 +160,15 @@ test('a dry run leaves what it finds', async () => {
   expect(await database.sql`select id from archiver.downloads`).toHaveLength(1)
 })
 
-test('what needs no host asks none, and ends', async () => {
+test('what needs no host asks none, and ends; runs missed over a year ago are forgotten with the old logs', async () => {
+  const missed = [daysAgo(400), daysAgo(300)]
+  for (const at of missed)
+    await database.sql`insert into archiver.missed_runs (scheduled_for, reason) values (${at}, 'paused')`
   const id = await begin({ ...all, tasks: ['old_logs'] })
   expect(await agent.claim()).toBe(null)
   await finish_job(database.sql, { job_id: id })
   expect(await getJob(database.sql, id)).toMatchObject({ status: 'success' })
+  expect(await database.sql`select scheduled_for from archiver.missed_runs`).toEqual([{ scheduled_for: missed[1] }])
 })
 
 test('there is one cleanup at a time, and one that was cancelled before it began asks no host', async () => {
@@ -290,9 +294,7 @@ test('each day the backups that were not read for longest are read back', async 
     status: 'failed',
     reason: expect.stringContaining('a frame is damaged'),
   })
-  expect(
-    await sql`select task_identifier from graphile_worker.jobs where task_identifier = 'send_report'`,
-  ).toHaveLength(1)
+  expect(await sql`select from graphile_worker.jobs where key = ${`send_report:${next}`}`).toHaveLength(1)
 
   await sql`update archiver.hosts set last_seen_at = now() - interval '1 hour'`
   expect(await startRollingVerify(sql, tomorrow(4), 'UTC')).toBe(null)

@@ -4,6 +4,7 @@ import { counted } from 'db/domain/size'
 import type { Finding } from 'db/domain/task'
 import { askHostsToCleanUp, forgetExpiredDownloads, openCleanup } from 'db/queries/cleanup'
 import { pruneLogs } from 'db/queries/logs'
+import { forgetMissedRuns } from 'db/queries/schedules'
 import { readSettings } from 'db/queries/settings'
 import * as z from 'zod'
 
@@ -19,6 +20,7 @@ export async function run_cleanup(sql: Sql, payload: unknown): Promise<void> {
   if (cleanup.tasks.includes('old_logs') && !cleanup.is_cancelled) {
     const olderThan = new Date(Date.now() - log_retention_days * 24 * 3600_000)
     const { jobs, lines } = await pruneLogs(sql, olderThan, cleanup.is_dry_run)
+    if (!cleanup.is_dry_run) await forgetMissedRuns(sql, olderThan)
     const text = `the logs of ${counted(jobs, 'job')} older than ${counted(log_retention_days, 'day')}, ${counted(lines, 'line')}`
     if (jobs > 0) findings.push(finding('old_logs', cleanup.is_dry_run, text))
   }
