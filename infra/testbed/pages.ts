@@ -28,6 +28,21 @@ export async function signIn(page: Page, url: string, username = 'admin'): Promi
   await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
 }
 
+/** Only a person may add people, so the admin signs in first. The password is the admin's. */
+export async function addUser(url: string, username: string, role: 'viewer' | 'operator' | 'admin'): Promise<void> {
+  const headers = { 'content-type': 'application/json', origin: url }
+  const post = (path: string, body: object, cookie = '') =>
+    fetch(url + path, { method: 'POST', headers: { ...headers, cookie }, body: JSON.stringify(body) })
+  const signedIn = await post('/api/auth/sign-in/username', { username: 'admin', password: adminPassword })
+  const cookie = signedIn.headers
+    .getSetCookie()
+    .map((one) => one.split(';')[0])
+    .join('; ')
+  const user = { username, email: `${username}@example.org`, password: adminPassword, role }
+  const made = await post('/api/users', user, cookie)
+  if (made.status !== 201) throw new Error(`The user was refused: ${await made.text()}`)
+}
+
 /** What axe finds, and whether the page is wider than the screen: in light on a wide one, in dark on a phone. */
 export async function faultsOf(page: Page): Promise<string[]> {
   const faults: string[] = []

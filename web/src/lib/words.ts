@@ -5,6 +5,7 @@ import { dashboard, safety } from './words/dashboard.ts'
 import { login, setup } from './words/gates.ts'
 import { host } from './words/host.ts'
 import { activity, job, log } from './words/job.ts'
+import { palette } from './words/palette.ts'
 import { connection, nav, problem } from './words/shell.ts'
 import { stack } from './words/stack.ts'
 
@@ -17,6 +18,7 @@ export const words = {
   roles: { viewer: 'viewer', operator: 'operator', admin: 'administrator' },
 
   nav,
+  palette,
   connection,
   problem,
   setup,
