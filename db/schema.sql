@@ -435,6 +435,8 @@ CREATE INDEX backups_stack_id_id_idx ON archiver.backups USING btree (stack_id, 
 
 CREATE INDEX backups_stack_id_id_idx1 ON archiver.backups USING btree (stack_id, id DESC) WHERE ((state = 'good'::text) AND (trashed_at IS NULL));
 
+CREATE INDEX backups_state_trashed_at_size_bytes_idx ON archiver.backups USING btree (state, trashed_at) INCLUDE (size_bytes) WHERE (state <> 'deleted'::text);
+
 CREATE INDEX backups_verified_at_idx ON archiver.backups USING btree (verified_at) WHERE (state <> 'deleted'::text);
 
 CREATE INDEX download_tokens_download_id_idx ON archiver.download_tokens USING btree (download_id);
@@ -449,6 +451,8 @@ CREATE INDEX job_stacks_stack_id_id_idx ON archiver.job_stacks USING btree (stac
 
 CREATE INDEX jobs_archive_id_id_idx ON archiver.jobs USING btree (archive_id, id DESC);
 
+CREATE INDEX jobs_created_at_idx ON archiver.jobs USING btree (created_at) WHERE (NOT is_dry_run);
+
 CREATE INDEX jobs_end_time_idx ON archiver.jobs USING btree (end_time) WHERE (end_time IS NOT NULL);
 
 CREATE INDEX jobs_id_idx ON archiver.jobs USING btree (id DESC) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
@@ -462,6 +466,8 @@ CREATE UNIQUE INDEX mails_kind_job_id_idx ON archiver.mails USING btree (kind, j
 CREATE INDEX mails_sending_until_idx ON archiver.mails USING btree (sending_until) WHERE (sending_until IS NOT NULL);
 
 CREATE INDEX missed_runs_archive_id_scheduled_for_idx ON archiver.missed_runs USING btree (archive_id, scheduled_for DESC);
+
+CREATE INDEX missed_runs_scheduled_for_idx ON archiver.missed_runs USING btree (scheduled_for);
 
 CREATE INDEX tasks_host_id_id_idx ON archiver.tasks USING btree (host_id, id) WHERE (state <> 'finished'::text);
 

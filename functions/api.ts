@@ -15,6 +15,7 @@ import { auditLog } from './routes/audit.ts'
 import { auth } from './routes/auth.ts'
 import { backups } from './routes/backups.ts'
 import { cleanup } from './routes/cleanup.ts'
+import { dashboard } from './routes/dashboard.ts'
 import { description, docs } from './routes/docs.ts'
 import { download, publicDownloads } from './routes/download.ts'
 import { backupDownloads, downloads, jobDownloads } from './routes/downloads.ts'
@@ -75,6 +76,7 @@ export function makeApi(server: Server) {
     .route('/api/audit', auditLog(server))
     .route('/api/tokens', tokens(server))
     .route('/api/hosts', hosts(server))
+    .route('/api/dashboard', dashboard(server))
     .route('/api/stacks', stacks(server))
     .route('/api/archives', archives(server))
     .route('/api/archives', archiveRuns(server))

@@ -39,6 +39,9 @@ const mayAsk: Record<string, Actor[] | typeof open> = {
   'GET /api/hosts': everybody,
   'POST /api/hosts': admins,
   'GET /api/stacks': everybody,
+  'GET /api/stacks/{id}': everybody,
+  'GET /api/dashboard': everybody,
+  'GET /api/dashboard/storage': everybody,
 
   'GET /api/archives': everybody,
   'GET /api/archives/{id}': everybody,
