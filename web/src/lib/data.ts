@@ -3,8 +3,10 @@ import * as api from './api.ts'
 import { Live } from './live.svelte.ts'
 
 export const hosts = new Live(api.hosts.list, ['hosts'])
-export const stacks = new Live(api.stacks.list, ['stacks', 'archives', 'backups'])
+export const stacks = new Live(api.stacks.list, ['stacks', 'archives', 'backups', 'jobs'])
 export const archives = new Live(api.archives.list, ['archives', 'jobs'])
+/** What the dashboard tells beyond lists: results by day, storage, the next run. */
+export const dashboard = new Live(api.dashboard.get, ['jobs', 'archives', 'backups', 'settings'])
 export const recentJobs = new Live(async () => (await api.jobs.list({ limit: 25 })).jobs, ['jobs'])
 
 /** Jobs that run or wait, newest first. */

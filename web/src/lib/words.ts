@@ -1,7 +1,7 @@
 // Every text the pages show, by what it is about. Functions where a text has parts.
 import { archive } from './words/archive.ts'
 import { backup } from './words/backup.ts'
-import { dashboard, safety } from './words/dashboard.ts'
+import { dashboard, days, safety } from './words/dashboard.ts'
 import { login, setup } from './words/gates.ts'
 import { host } from './words/host.ts'
 import { activity, job, log } from './words/job.ts'
@@ -25,6 +25,7 @@ export const words = {
   login,
   safety,
   dashboard,
+  days,
   host,
   stack,
   archive,
