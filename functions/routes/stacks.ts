@@ -146,7 +146,7 @@ const exampleRun = {
   downtime_seconds: 4.2,
   archive_size_bytes: 734_003_200,
 }
-const shownRuns = 20
+const shownRuns = 12
 
 export function stacks({ sql }: Server) {
   return new OpenAPIHono<Env>({ defaultHook: answerInvalid })
