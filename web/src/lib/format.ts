@@ -84,6 +84,24 @@ export function exact(at: Date, timeZone: string): string {
   return `${day} ${month} ${year}, ${hour}:${minute}:${second}`
 }
 
+const weekdays = new Map<string, Intl.DateTimeFormat>()
+
+/** "Mon 23 Nov 2026, 13:04", of a run to come. */
+export function runTime(at: Date, timeZone: string): string {
+  let weekday = weekdays.get(timeZone)
+  if (!weekday) weekdays.set(timeZone, (weekday = new Intl.DateTimeFormat('en-GB', { timeZone, weekday: 'short' })))
+  return `${weekday.format(at)} ${exact(at, timeZone).slice(0, -3)}`
+}
+
+/** Until something begins: "2 d 3 h", "5 h 12 min", "4 min 09 s", "9 s". */
+export function countdown(seconds: number): string {
+  const whole = Math.max(0, Math.ceil(seconds))
+  const two = (n: number) => String(n).padStart(2, '0')
+  if (whole >= 86400) return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`
+  if (whole >= 3600) return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`
+  return whole >= 60 ? `${Math.floor(whole / 60)} min ${two(whole % 60)} s` : `${whole} s`
+}
+
 /** "13:04:05", for lines of a log. */
 export function timeOfDay(at: Date, timeZone: string): string {
   const { hour, minute, second } = parts(at, timeZone)

@@ -82,15 +82,14 @@ test('picker, words and next runs are of one mind', () => {
 })
 
 test('what is missing makes no expression, and what the picker cannot show is kept as it is', () => {
-  for (const missing of [
+  const missing: Partial<ScheduleChoice>[] = [
     { rhythm: 'daily', time: '' },
     { rhythm: 'weekly', weekdays: [] },
     { rhythm: 'monthly', day: null },
     { rhythm: 'monthly', day: 32 },
     { rhythm: 'hours', minute: 60 },
-  ] as const) {
-    expect(cronOf({ ...base, ...missing, ...('weekdays' in missing && { weekdays: [] }) })).toBe('')
-  }
+  ]
+  for (const part of missing) expect(cronOf({ ...base, ...part })).toBe('')
   for (const cron of ['0 0 1 1 *', '*/5 * * * *', '0 0 1 * 1', '0 */5 * * *', 'x']) {
     expect(choiceOf(cron)).toMatchObject({ rhythm: 'custom', cron })
     expect(cronOf(choiceOf(cron))).toBe(cron)

@@ -56,7 +56,8 @@ export const schedule = {
   zoneHint: 'For its schedule, the days of its retention, and the date in the names of its backups. Type to search.',
   catchUp: 'Hours a run may be late',
   catchUpHint: 'If the server or the host was away at its time, it still runs until then; later it counts as missed.',
-  is: 'That is',
+  is: 'That is:',
+  incomplete: 'Complete the fields to see when it runs.',
   nextRuns: (zone: string) => `Next five runs, in ${zone} time`,
   errors: {
     time: 'Give a time of day, such as 03:00.',
@@ -69,12 +70,10 @@ export const schedule = {
   },
 
   everyMinute: 'every minute',
-  hourly: (minute: number) =>
-    minute === 0 ? 'every hour, on the hour' : `every hour, ${minute} min past`,
+  hourly: (minute: number) => (minute === 0 ? 'every hour, on the hour' : `every hour, ${minute} min past`),
   minutes: (step: number) => `every ${step} minutes`,
   hourlyAt: (minutes: number[]) => `every hour, at minutes ${listed(minutes)}`,
-  hours: (step: number, minute: number) =>
-    `every ${step} hours from 00:${String(minute).padStart(2, '0')}`,
+  hours: (step: number, minute: number) => `every ${step} hours from 00:${String(minute).padStart(2, '0')}`,
   hourlyFrom: (first: string, last: string) => `every hour from ${first} to ${last}`,
   at: (times: string[]) => `at ${listed(times)}`,
   monthNames: (numbers: number[]) => listed(numbers.map((month) => months[month - 1] ?? '')),
