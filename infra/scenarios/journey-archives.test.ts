@@ -47,7 +47,7 @@ const at = (path: string) => house.server.url + path
 async function tabTo(target: Locator, key = 'Tab'): Promise<void> {
   await target.waitFor({ state: 'attached' })
   for (let presses = 0; presses < 150; presses++) {
-    if (await target.evaluate((element) => element === document.activeElement)) return
+    if (await target.evaluate((element) => element.matches(':focus'))) return
     await page.keyboard.press(key)
   }
   throw new Error(`The keyboard does not reach ${target.toString()}`)
@@ -66,7 +66,7 @@ async function type(target: Locator, text: string): Promise<void> {
 }
 
 const focused = (target: Locator) =>
-  until('the focus', () => target.evaluate((element) => element === document.activeElement))
+  until('the focus', () => target.evaluate((element) => element.matches(':focus')))
 
 /** Browsers complain of every refusal, those that were wanted included. */
 const unexpected = () => complaints.filter((text) => !/status of (409|422)/.test(text))
