@@ -47,7 +47,16 @@ export interface Archive extends ChosenSettings, FurtherSettings {
   next_run_at: Date | null
   /** The last five times it was due and did not run. */
   missed_runs: { scheduled_for: string; reason: string }[]
-  last_job: { id: number; status: JobStatus; created_at: string; end_time: string | null } | null
+  last_job: LastJob | null
+  /** The last run that has ended, and not a dry one: what its stacks have, whatever runs now. */
+  last_result: LastJob | null
+}
+
+interface LastJob {
+  id: number
+  status: JobStatus
+  created_at: string
+  end_time: string | null
 }
 
 export async function listArchives(sql: Sql): Promise<Archive[]> {
@@ -63,7 +72,8 @@ export async function getArchive(sql: Query, id: number): Promise<Archive> {
 
 function archiveRows(sql: Query) {
   return sql`
-    select a.*, coalesce(chosen.stack_ids, '{}') as stack_ids, newest.job as last_job, missed.runs as missed_runs
+    select a.*, coalesce(chosen.stack_ids, '{}') as stack_ids, newest.job as last_job, ended.job as last_result,
+      missed.runs as missed_runs
     from archiver.archives as a
     left join lateral (
       select array_agg(c.stack_id order by c.stack_id) as stack_ids from archiver.archive_stacks as c where c.archive_id = a.id
@@ -72,6 +82,12 @@ function archiveRows(sql: Query) {
       select jsonb_build_object('id', j.id, 'status', j.status, 'created_at', j.created_at, 'end_time', j.end_time) as job
       from archiver.jobs as j where j.archive_id = a.id order by j.id desc limit 1
     ) as newest on true
+    left join lateral (
+      select jsonb_build_object('id', j.id, 'status', j.status, 'created_at', j.created_at, 'end_time', j.end_time) as job
+      from archiver.jobs as j
+      where j.archive_id = a.id and j.job_type = 'archive' and not j.is_dry_run and j.end_time is not null
+      order by j.id desc limit 1
+    ) as ended on true
     left join lateral (
       select coalesce(jsonb_agg(jsonb_build_object('scheduled_for', m.scheduled_for, 'reason', m.reason) order by m.scheduled_for desc), '[]') as runs
       from (select * from archiver.missed_runs as r where r.archive_id = a.id order by r.scheduled_for desc limit 5) as m

@@ -92,6 +92,13 @@ export const archiveFields = {
   retention_one_per_day: z.boolean().openapi({ description: 'false: every backup of the kept days stays' }),
 }
 
+const LastJob = z.object({
+  id: z.number().int(),
+  status: z.enum(jobStatuses),
+  created_at: z.string(),
+  end_time: z.string().nullable(),
+})
+
 export const Archive = z
   .object({
     ...archiveFields,
@@ -103,14 +110,10 @@ export const Archive = z
     missed_runs: z
       .array(z.object({ scheduled_for: z.string(), reason: z.string() }))
       .openapi({ description: 'The last five times it was due and did not run' }),
-    last_job: z
-      .object({
-        id: z.number().int(),
-        status: z.enum(jobStatuses),
-        created_at: z.string(),
-        end_time: z.string().nullable(),
-      })
-      .nullable(),
+    last_job: LastJob.nullable(),
+    last_result: LastJob.nullable().openapi({
+      description: 'The last run that has ended and was no dry run, whatever runs now',
+    }),
   })
   .openapi('Archive')
 
@@ -155,6 +158,12 @@ export const exampleSettings = {
   schedule_enabled: true,
   time_zone: 'Europe/Berlin',
 }
+const exampleJob = {
+  id: 123,
+  status: 'success',
+  created_at: '2026-11-23T01:00:00+00:00',
+  end_time: '2026-11-23T01:02:11+00:00',
+}
 export const exampleArchive = {
   ...exampleSettings,
   id: 3,
@@ -163,10 +172,6 @@ export const exampleArchive = {
   updated_at: '2026-11-01T08:00:00.000Z',
   next_run_at: '2026-11-24T02:00:00.000Z',
   missed_runs: [{ scheduled_for: '2026-11-20T02:00:00+00:00', reason: 'skipped: job 119 was still running' }],
-  last_job: {
-    id: 123,
-    status: 'success',
-    created_at: '2026-11-23T01:00:00+00:00',
-    end_time: '2026-11-23T01:02:11+00:00',
-  },
+  last_job: exampleJob,
+  last_result: exampleJob,
 }

@@ -110,17 +110,19 @@ describe('retention', () => {
           waits: '',
           keep_bytes: 1000,
           remove_bytes: 3006,
+          remove_now_bytes: 2005,
           decisions: [
             {
               size_bytes: 1000,
               state: 'good',
               pinned: false,
               keep: true,
+              goes: null,
               reasons: ['newest good backup', 'day 1 of 1'],
             },
-            { size_bytes: 1001, keep: false, reasons: ['no rule keeps it'] },
-            { size_bytes: 1002, keep: false },
-            { size_bytes: 1003, keep: false },
+            { size_bytes: 1001, keep: false, goes: 'later', reasons: ['no rule keeps it'] },
+            { size_bytes: 1002, keep: false, goes: 'now' },
+            { size_bytes: 1003, keep: false, goes: 'now' },
           ],
         },
       ],
@@ -176,6 +178,8 @@ describe('what is archived', () => {
       scheduled_for: null,
     })
     expect(metrics).toMatchObject([{ stack_name: 'wiki', not_covered: [], pull: null, reclaimed_bytes: 0 }])
+    const rehearsed = (await server.ask('viewer', 'GET', `/api/archives/${body.archive.id}`)).body.archive
+    expect(rehearsed, 'a dry run is no result').toMatchObject({ last_job: { id: dry.body.job_id }, last_result: null })
     await server.ask('operator', 'POST', `/api/jobs/${dry.body.job_id}/cancel`)
   })
 

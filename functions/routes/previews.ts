@@ -39,11 +39,16 @@ const Preview = z
             state: z.enum(backupStates),
             pinned: z.boolean(),
             keep: z.boolean(),
+            goes: z.enum(['now', 'later']).nullable().openapi({
+              description:
+                'When it goes, null when it is kept. later: something is in the way, or at most half of a stack goes at once',
+            }),
             reasons: z.array(z.string()),
           }),
         ),
         keep_bytes: z.number(),
-        remove_bytes: z.number(),
+        remove_bytes: z.number().openapi({ description: 'Of all that no rule keeps, now and later' }),
+        remove_now_bytes: z.number(),
       }),
     ),
   })
@@ -65,11 +70,13 @@ const example = {
           state: 'good',
           pinned: false,
           keep: true,
+          goes: null,
           reasons: ['newest good backup', 'day 1 of 7', 'ISO week 2026-W48', 'month 2026-11', 'year 2026'],
         },
       ],
       keep_bytes: 734_003_200,
       remove_bytes: 0,
+      remove_now_bytes: 0,
     },
   ],
 }
@@ -135,18 +142,28 @@ export function retentionPreviews({ sql, config }: Server) {
 }
 
 function previewOf({ backups, ...stack }: RetainedStack, policy: RetentionPolicy, timeZone: string) {
-  const { waits, decisions } = planRetention(backups, policy, timeZone)
+  const { waits, decisions, removed } = planRetention(backups, policy, timeZone)
   const byId = new Map(backups.map((backup) => [backup.id, backup]))
+  const now = new Set(removed)
   const told = decisions.flatMap(({ id, keep, reasons }) => {
     const backup = byId.get(id)
     if (!backup) return []
     const { created_at, size_bytes, state, pinned } = backup
-    return [{ id, created_at: created_at.toISOString(), size_bytes, state, pinned, keep, reasons }]
+    const goes = keep ? null : now.has(id) ? ('now' as const) : ('later' as const)
+    return [{ id, created_at: created_at.toISOString(), size_bytes, state, pinned, keep, goes, reasons }]
   })
-  const bytesOf = (kept: boolean) =>
-    told.filter(({ keep }) => keep === kept).reduce((sum, { size_bytes }) => sum + size_bytes, 0)
+  const bytesOf = (some: typeof told) => some.reduce((sum, { size_bytes }) => sum + size_bytes, 0)
   const { stack_id, stack_name, host } = stack
-  return { stack_id, stack_name, host, waits, decisions: told, keep_bytes: bytesOf(true), remove_bytes: bytesOf(false) }
+  return {
+    stack_id,
+    stack_name,
+    host,
+    waits,
+    decisions: told,
+    keep_bytes: bytesOf(told.filter(({ keep }) => keep)),
+    remove_bytes: bytesOf(told.filter(({ keep }) => !keep)),
+    remove_now_bytes: bytesOf(told.filter(({ goes }) => goes === 'now')),
+  }
 }
 
 export function schedulePreview({ config }: Server) {

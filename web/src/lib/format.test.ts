@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { clock, count, duration, exact, plural, relative, size, timeOfDay } from './format.ts'
+import { clock, count, countdown, duration, exact, plural, relative, runTime, size, timeOfDay } from './format.ts'
 
 const now = new Date('2026-11-23T12:00:00Z')
 const ago = (seconds: number) => relative(new Date(now.getTime() - seconds * 1000), now)
@@ -55,4 +55,19 @@ test('counts carry separators and agree with their noun', () => {
     '0 stacks',
     '2 matches',
   ])
+})
+
+test.each([
+  [-5, '0 s'],
+  [8.2, '9 s'],
+  [249, '4 min 09 s'],
+  [3600, '1 h 00 min'],
+  [18_720, '5 h 12 min'],
+  [183_600, '2 d 3 h'],
+])('%d seconds before a run, %s are left', (seconds, text) => expect(countdown(seconds)).toBe(text))
+
+test('a run to come has its weekday in the zone it is planned in', () => {
+  const at = new Date('2026-11-23T23:30:00Z')
+  expect(runTime(at, 'UTC')).toBe('Mon 23 Nov 2026, 23:30')
+  expect(runTime(at, 'Asia/Tokyo')).toBe('Tue 24 Nov 2026, 08:30')
 })

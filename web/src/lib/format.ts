@@ -93,6 +93,15 @@ export function exact(at: Date, timeZone: string): string {
   return `${day} ${month} ${year}, ${hour}:${minute}:${second}`
 }
 
+const weekdays = new Map<string, Intl.DateTimeFormat>()
+
+/** "Mon 23 Nov 2026, 13:04", of a run to come. */
+export function runTime(at: Date, timeZone: string): string {
+  let weekday = weekdays.get(timeZone)
+  if (!weekday) weekdays.set(timeZone, (weekday = new Intl.DateTimeFormat('en-GB', { timeZone, weekday: 'short' })))
+  return `${weekday.format(at)} ${exact(at, timeZone).slice(0, -3)}`
+}
+
 /** "13:04:05", for lines of a log. */
 export function timeOfDay(at: Date, timeZone: string): string {
   const { hour, minute, second } = parts(at, timeZone)

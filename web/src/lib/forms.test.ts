@@ -1,34 +1,8 @@
 import { expect, test } from 'vitest'
 import { loginFor, targetFrom, withParameter } from './address.ts'
 import { agentSnippet } from './agent-snippet.ts'
-import { bodyOf, newForm } from './archive-form.ts'
 import { problemFrom } from './problem.ts'
 import { errorsOf } from './setup-form.ts'
-
-test('a new archive begins with the defaults, and minutes are sent as seconds', () => {
-  const form = { ...newForm('Europe/Berlin', [7]), name: '  nightly ', downtime_minutes: 0.5 }
-  expect(bodyOf(form)).toEqual({
-    body: {
-      name: 'nightly',
-      stack_ids: [7],
-      mode: 'stop',
-      include_volumes: true,
-      level: 3,
-      max_downtime: 30,
-      time_zone: 'Europe/Berlin',
-    },
-  })
-})
-
-test('each wrong field of an archive is named as the API names it', () => {
-  const form = { ...newForm('UTC', []), level: 3.5, downtime_minutes: null }
-  expect(Object.keys((bodyOf(form) as { errors: object }).errors)).toEqual([
-    'name',
-    'stack_ids',
-    'level',
-    'max_downtime',
-  ])
-})
 
 test('the first account is judged field by field', () => {
   const good = { username: 'ada', email: 'ada@example.org', password: 'long enough', repeat: 'long enough' }

@@ -12,13 +12,9 @@ export type Stack = InferResponseType<Api['stacks']['$get'], 200>['stacks'][numb
 export type StackDetail = InferResponseType<Api['stacks'][':id']['$get'], 200>
 export type StackRun = StackDetail['runs'][number]
 export type Archive = InferResponseType<Api['archives']['$get'], 200>['archives'][number]
-/** What the editor sends; the rest takes its default. */
-export type ArchiveBody = Required<
-  Pick<
-    InferRequestType<Api['archives']['$post']>['json'],
-    'name' | 'stack_ids' | 'mode' | 'include_volumes' | 'level' | 'max_downtime' | 'time_zone'
-  >
->
+export type ArchiveBody = InferRequestType<Api['archives']['$post']>['json']
+export type DryRun = InferRequestType<Api['archives'][':id']['dry-run']['$post']>['json']
+export type RetentionPreview = InferResponseType<Api['archives'][':id']['retention']['preview']['$post'], 200>
 export type Job = InferResponseType<Api['jobs']['$get'], 200>['jobs'][number]
 export type JobStack = InferResponseType<Api['jobs'][':id']['$get'], 200>['metrics'][number]
 export type LogLine = InferResponseType<Api['jobs'][':id']['log']['tail']['$get'], 200>['lines'][number]

@@ -7,6 +7,8 @@ import { host } from './words/host.ts'
 import { activity, job, log } from './words/job.ts'
 import { palette } from './words/palette.ts'
 import { connection, nav, problem } from './words/shell.ts'
+import { retention } from './words/retention.ts'
+import { schedule } from './words/schedule.ts'
 import { stack } from './words/stack.ts'
 
 export const words = {
@@ -29,6 +31,8 @@ export const words = {
   host,
   stack,
   archive,
+  schedule,
+  retention,
   job,
   activity,
   log,
