@@ -93,6 +93,12 @@ export function exact(at: Date, timeZone: string): string {
   return `${day} ${month} ${year}, ${hour}:${minute}:${second}`
 }
 
+/** "4 Dec", and "4 Dec 2027" in another year than the present. */
+export function day(at: Date, timeZone: string, now: Date): string {
+  const { day, month, year } = parts(at, timeZone)
+  return `${Number(day)} ${month}${year === parts(now, timeZone).year ? '' : ` ${year}`}`
+}
+
 /** "13:04:05", for lines of a log. */
 export function timeOfDay(at: Date, timeZone: string): string {
   const { hour, minute, second } = parts(at, timeZone)
