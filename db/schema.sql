@@ -469,6 +469,8 @@ CREATE INDEX missed_runs_archive_id_scheduled_for_idx ON archiver.missed_runs US
 
 CREATE INDEX missed_runs_scheduled_for_idx ON archiver.missed_runs USING btree (scheduled_for);
 
+CREATE INDEX tasks_expr_idx ON archiver.tasks USING gin (((outcome -> 'backups'::text)) jsonb_path_ops) WHERE (kind = ANY (ARRAY['delete_backups'::text, 'trash_backups'::text, 'untrash_backups'::text, 'verify_backups'::text, 'clean_up'::text]));
+
 CREATE INDEX tasks_host_id_id_idx ON archiver.tasks USING btree (host_id, id) WHERE (state <> 'finished'::text);
 
 CREATE INDEX tasks_host_id_id_idx1 ON archiver.tasks USING btree (host_id, id) WHERE (state = 'running'::text);

@@ -13,6 +13,8 @@ import { archiveRuns } from './routes/archive-runs.ts'
 import { archives } from './routes/archives.ts'
 import { auditLog } from './routes/audit.ts'
 import { auth } from './routes/auth.ts'
+import { backupFacts } from './routes/backup-facts.ts'
+import { backupSets } from './routes/backup-sets.ts'
 import { backups } from './routes/backups.ts'
 import { cleanup } from './routes/cleanup.ts'
 import { dashboard } from './routes/dashboard.ts'
@@ -85,6 +87,8 @@ export function makeApi(server: Server) {
     .route('/api/jobs', jobs(server))
     .route('/api/jobs', log(server))
     .route('/api/backups', backups(server))
+    .route('/api/backups', backupFacts(server))
+    .route('/api/backups', backupSets(server))
     .route('/api/cleanup', cleanup(server))
     .route('/api/events', events(server))
     .route('/api/downloads', downloads(server))

@@ -64,7 +64,7 @@ export function answerFor(download: Download): LinkAnswer | null {
         status: 202,
         title: 'The file is being prepared',
         detail: download.host_online
-          ? `The backup of ${stack_name} is being packed into one file. The download begins here as soon as it is there.`
+          ? `The backup of ${stack_name} is being packed into one file. This link leads to it as soon as it is there.`
           : `The backup of ${stack_name} will be packed into one file once its host ${host} answers.`,
         retryAfter: 5,
       }
@@ -83,14 +83,46 @@ export function pageFor(answer: LinkAnswer, download: Download | null, problem =
     title: answer.title,
     texts: [
       answer.detail,
+      ...(answer.status === 202 ? ['This page looks again by itself.'] : []),
       ...(answer.takesEmail
         ? ['Leave your e-mail address: the file is prepared then, and the link is mailed to you when it is there.']
         : []),
     ],
     facts: download ? factsOf(download) : [],
     ...(answer.takesEmail && { form: { problem } }),
-    ...(answer.status === 202 && answer.retryAfter !== undefined && { refresh: answer.retryAfter }),
+    ...(answer.status === 202 &&
+      answer.retryAfter !== undefined && {
+        waitsFor: 'Packing the file',
+        // a download that begins leaves the page as it is: whoever waits is brought to one that says what is there
+        refresh: { seconds: answer.retryAfter, to: aboutIt },
+        action: { text: 'Look again', href: aboutIt },
+      }),
   }
+}
+
+/** After the address of a link: a page about the file instead of the file. */
+export const aboutIt = '?about'
+
+/** The file is there: what it is, where to take it, and how to go on with a download that broke off. */
+export function readyPage(download: Download, { link, path }: { link: string; path: string }): DownloadPage {
+  return {
+    title: `A backup of ${download.stack_name}`,
+    texts: ['The file is ready. Anybody who has this link can download it.'],
+    action: {
+      text: `Download${download.size_bytes === null ? '' : ` (${binarySize(download.size_bytes)})`}`,
+      href: path,
+    },
+    facts: factsOf(download),
+    command: {
+      text: 'A download that broke off goes on where it was, in a browser or with this command:',
+      code: `curl -C - -o ${quoted(download.file_name)} ${quoted(link)}`,
+    },
+  }
+}
+
+/** As one word of a shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
 }
 
 /** That an address was taken; the page looks for the file by itself. */
@@ -104,12 +136,13 @@ export function thanksPage(email: string, download: Download): DownloadPage {
   }
 }
 
-function factsOf({ stack_name, file_name, backup_created_at, size_bytes, expires_at }: Download) {
+function factsOf({ stack_name, file_name, backup_created_at, size_bytes, sha256, expires_at }: Download) {
   return [
     { name: 'Stack', value: stack_name },
     { name: 'File', value: file_name },
     { name: 'Backup of', value: inWords(backup_created_at) },
     ...(size_bytes === null ? [] : [{ name: 'Size', value: binarySize(size_bytes) }]),
+    ...(sha256 === null ? [] : [{ name: 'SHA-256', value: sha256, code: true }]),
     { name: 'Link works until', value: inWords(expires_at) },
   ]
 }

@@ -2,7 +2,7 @@
 import type { ArchiveFormat } from 'db/domain/archive'
 import { messageOf } from 'db/domain/errors'
 import { binarySize, counted } from 'db/domain/size'
-import type { ArchiveStackPayload, MadeBackup, PullResult, TaskOf, TaskOutcome } from 'db/domain/task'
+import type { ArchiveStackPayload, MadeBackup, PackedSource, PullResult, TaskOf, TaskOutcome } from 'db/domain/task'
 import { startEngine, type Engine } from '../archive/client.ts'
 import type { EngineEvent, PackResult } from '../archive/protocol.ts'
 import { JobCancelled } from '../cancelled.ts'
@@ -59,6 +59,7 @@ interface Attempt {
   downtime_seconds: number | null
   warnings: string[]
   not_covered: string[]
+  packed: PackedSource[]
   /** Why containers are still down; empty when all are up. */
   stillDown: string
 }
@@ -81,6 +82,7 @@ async function makeBackup(
   attempt.entry.was_running = stack.was_running
   attempt.warnings.push(...stack.warnings)
   attempt.not_covered = stack.notCovered
+  attempt.packed = stack.sources.map(({ path, prefix }) => ({ path, prefix }))
   sayCoverage(stack, report)
   await refuseWithoutSpace(payload, tools.archivesDir)
   const file = await createBackupFile(payload, tools.archivesDir, task.id, at, async (partial) => {
@@ -287,6 +289,7 @@ function outcomeOf(
     archive_path: made?.archive_path ?? null,
     backup: made?.backup ?? null,
     not_covered: attempt.not_covered,
+    packed: made ? attempt.packed : [],
     pull: null,
   }
 }
@@ -308,6 +311,7 @@ function newAttempt(task: TaskOf<'archive_stack'>): Attempt {
     downtime_seconds: null,
     warnings: [],
     not_covered: [],
+    packed: [],
     stillDown: '',
   }
 }

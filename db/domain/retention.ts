@@ -28,7 +28,19 @@ export interface RetentionDecision {
   reasons: string[]
 }
 
+export const retentionRules = ['last', 'day', 'week', 'month', 'year'] as const
+
+/** The place a rule gives a backup it keeps: day 3 of 7. */
+export interface RulePlace {
+  rule: (typeof retentionRules)[number]
+  nth: number
+  of: number
+  /** Kept as the oldest there is, while the rule has places left. */
+  oldest: boolean
+}
+
 interface Rule {
+  name: RulePlace['rule']
   count: number
   /** Names the period a moment falls into. */
   period: (time: LocalTime, index: number) => string
@@ -69,10 +81,26 @@ export function decideRetention(
   })
 }
 
+/** The rules that keep this one, among those of its own state. */
+export function placesOf(
+  backup: RetentionBackup,
+  backups: readonly RetentionBackup[],
+  policy: RetentionPolicy,
+  timeZone: string,
+): RulePlace[] {
+  const among = backups
+    .filter(({ state }) => state === backup.state)
+    .sort((one, other) => other.created_at.getTime() - one.created_at.getTime() || other.id - one.id)
+  return keptByRules(among, policy, timeZone)
+    .filter(({ id }) => id === backup.id)
+    .map(({ rule, nth, of, oldest }) => ({ rule, nth, of, oldest }))
+}
+
 function keptByRules(newestFirst: RetentionBackup[], policy: RetentionPolicy, timeZone: string) {
   const times = newestFirst.map(({ created_at }) => localTime(created_at, timeZone))
-  return rulesOf(policy).flatMap(({ count, period, reason, whole }) => {
-    const kept: { id: number; reason: string }[] = []
+  return rulesOf(policy).flatMap(({ name, count, period, reason, whole }) => {
+    const kept: (RulePlace & { id: number; reason: string })[] = []
+    const place = (oldest = false) => ({ rule: name, nth: used, of: count, oldest })
     let last = ''
     let used = 0
     for (const [index, { id }] of newestFirst.entries()) {
@@ -83,11 +111,11 @@ function keptByRules(newestFirst: RetentionBackup[], policy: RetentionPolicy, ti
         if (used === count) break
         last = here
         used += 1
-        kept.push({ id, reason: reason(here, used) })
+        kept.push({ id, reason: reason(here, used), ...place() })
       } else if (whole) {
-        kept.push({ id, reason: reason(here, used) })
+        kept.push({ id, reason: reason(here, used), ...place() })
       } else if (index === newestFirst.length - 1 && used < count) {
-        kept.push({ id, reason: `oldest, and ${reason(here, used)}` })
+        kept.push({ id, reason: `oldest, and ${reason(here, used)}`, ...place(true) })
       }
     }
     return kept
@@ -100,24 +128,27 @@ function rulesOf(policy: RetentionPolicy): Rule[] {
   return [
     {
       ...named,
+      name: 'last',
       count: keep_last,
       period: (_, index) => String(index),
       reason: (_, nth) => `last ${nth} of ${keep_last}`,
     },
     {
+      name: 'day',
       count: keep_days,
       period: ({ year, month, day }) => `${year}-${two(month)}-${two(day)}`,
       reason: (_, nth) => `day ${nth} of ${keep_days}`,
       whole: !one_per_day,
     },
-    { ...named, count: keep_weeks, period: isoWeek, reason: (week) => `ISO week ${week}` },
+    { ...named, name: 'week', count: keep_weeks, period: isoWeek, reason: (week) => `ISO week ${week}` },
     {
       ...named,
+      name: 'month',
       count: keep_months,
       period: ({ year, month }) => `${year}-${two(month)}`,
       reason: (month) => `month ${month}`,
     },
-    { ...named, count: keep_years, period: ({ year }) => String(year), reason: (year) => `year ${year}` },
+    { ...named, name: 'year', count: keep_years, period: ({ year }) => String(year), reason: (year) => `year ${year}` },
   ]
 }
 

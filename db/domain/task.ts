@@ -139,6 +139,12 @@ export interface MadeBackup {
   unreadable_count: number
 }
 
+/** A folder that a backup holds, and where: the stack's directory at the top, each volume below `_volumes`. */
+export interface PackedSource {
+  path: string
+  prefix: string
+}
+
 /** What became of one existing backup. */
 export interface CareResult {
   id: number
@@ -189,5 +195,7 @@ export interface TaskOutcome {
   backup: MadeBackup | null
   /** Mounts that are not in the backup, with the reason. */
   not_covered: string[]
+  /** What the backup holds; none when none was made. */
+  packed?: PackedSource[]
   pull: PullResult | null
 }

@@ -48,26 +48,47 @@ export interface BackupFilter {
   state?: BackupState | undefined
   /** Those in the trash, and no others; else they are left out. */
   trashed?: boolean | undefined
-  /** Only backups older than this id. */
-  before?: number | undefined
-  limit: number
+  /** Pinned ones, and no others. */
+  pinned?: boolean | undefined
+  /** In the name of the stack or the archive, or in the path; whatever its case. */
+  search?: string | undefined
 }
 
-/** Newest first. */
-export async function listBackups(sql: Sql, filter: BackupFilter): Promise<Backup[]> {
-  const { stack_id, archive_id, job_id, host_id, state, trashed, before } = filter
-  // conditions that are not asked for are not in the question, so that each has the plan of its own index
+/** Newest first. `before`: only backups older than this id. */
+export async function listBackups(
+  sql: Sql,
+  filter: BackupFilter & { before?: number | undefined; limit: number },
+): Promise<Backup[]> {
+  const { before, limit } = filter
   return sql<Backup[]>`
     ${backupRows(sql)}
-    where ${state === undefined ? sql`b.state <> 'deleted'` : sql`b.state = ${state}`}
-      and ${trashed ? sql`b.trashed_at is not null` : sql`b.trashed_at is null`}
-      ${stack_id === undefined ? sql`` : sql`and b.stack_id = ${stack_id}`}
-      ${archive_id === undefined ? sql`` : sql`and b.archive_id = ${archive_id}`}
-      ${job_id === undefined ? sql`` : sql`and b.job_id = ${job_id}`}
-      ${host_id === undefined ? sql`` : sql`and b.host_id = ${host_id}`}
+    where ${matching(sql, filter)}
       ${before === undefined ? sql`` : sql`and b.id < ${before}`}
     order by b.id desc
-    limit ${filter.limit}`
+    limit ${limit}`
+}
+
+/** How many there are, and their bytes. */
+export async function countBackups(sql: Sql, filter: BackupFilter): Promise<{ count: number; size_bytes: number }> {
+  const [totals] = await sql<[{ count: number; size_bytes: number }]>`
+    select count(*) as count, coalesce(sum(b.size_bytes), 0)::bigint as size_bytes
+    from archiver.backups as b where ${matching(sql, filter)}`
+  return totals
+}
+
+function matching(sql: Sql, filter: BackupFilter) {
+  const { stack_id, archive_id, job_id, host_id, state, trashed, pinned, search } = filter
+  const words = `%${search?.replaceAll(/[\\%_]/g, '\\$&')}%`
+  // conditions that are not asked for are not in the question, so that each has the plan of its own index
+  return sql`
+    ${state === undefined ? sql`b.state <> 'deleted'` : sql`b.state = ${state}`}
+    and ${trashed ? sql`b.trashed_at is not null` : sql`b.trashed_at is null`}
+    ${stack_id === undefined ? sql`` : sql`and b.stack_id = ${stack_id}`}
+    ${archive_id === undefined ? sql`` : sql`and b.archive_id = ${archive_id}`}
+    ${job_id === undefined ? sql`` : sql`and b.job_id = ${job_id}`}
+    ${host_id === undefined ? sql`` : sql`and b.host_id = ${host_id}`}
+    ${pinned ? sql`and b.pinned` : sql``}
+    ${search ? sql`and (b.stack_name ilike ${words} or b.archive_name ilike ${words} or b.path ilike ${words})` : sql``}`
 }
 
 /** Also when it is in the trash or deleted. Throws NotFound. */
@@ -89,13 +110,17 @@ function backupRows(sql: Query) {
     join archiver.hosts as h on h.id = b.host_id`
 }
 
-/** A pinned backup is kept whatever retention says, and cannot be deleted. Throws NotFound, Conflict. */
-export async function pinBackup(sql: Sql, id: number, pinned: boolean): Promise<Backup> {
+/** Pinned backups are kept whatever retention says, and cannot be deleted. All of them or none. Throws NotFound, Conflict. */
+export async function pinBackups(sql: Sql, ids: readonly number[], pinned: boolean): Promise<Backup[]> {
   return sql.begin(async (sql) => {
-    if (pinned) await refuseWhileMoving(sql, await lockLive(sql, id))
-    await sql`update archiver.backups set pinned = ${pinned} where id = ${id}`
-    await sql`select archiver.announce('backups', ${id})`
-    return getBackup(sql, id)
+    const backups: Backup[] = []
+    for (const id of inOrder(ids)) {
+      if (pinned) await refuseWhileMoving(sql, await lockLive(sql, id))
+      await sql`update archiver.backups set pinned = ${pinned} where id = ${id}`
+      await sql`select archiver.announce('backups', ${id})`
+      backups.push(await getBackup(sql, id))
+    }
+    return backups
   })
 }
 
@@ -109,41 +134,60 @@ export async function acknowledgeBackup(sql: Sql, id: number): Promise<Backup> {
   })
 }
 
-/** Reads every byte of it back. Resolves with the job's id. Throws NotFound, Conflict. */
-export async function verifyBackup(sql: Sql, id: number, trigger: JobTrigger): Promise<number> {
+/** Reads every byte of them back, in one job. Resolves with its id. Throws NotFound, Conflict. */
+export async function verifyBackups(sql: Sql, ids: readonly number[], trigger: JobTrigger): Promise<number> {
   return sql.begin(async (sql) => {
-    const backup = await lockLive(sql, id)
-    return startCare(sql, 'verify', 'verify_backups', trigger, backup.archive_name, [backup], 'reading back')
+    const backups = await lockEach(sql, ids, lockLive)
+    return startCare(sql, 'verify', 'verify_backups', trigger, archiveOf(backups), backups, 'reading back')
   })
 }
 
-/** Into the trash of its host, from where it can be had back. Resolves with the job's id. Throws NotFound, Conflict. */
-export async function trashBackup(sql: Sql, id: number, trigger: JobTrigger): Promise<number> {
+/** Into the trash of their hosts, from where they can be had back: all or none. Resolves with the job's id. Throws NotFound, Conflict. */
+export async function trashBackups(sql: Sql, ids: readonly number[], trigger: JobTrigger): Promise<number> {
   return sql.begin(async (sql) => {
-    const backup = await lockLive(sql, id)
-    if (backup.pinned) throw new Conflict(`Backup ${id} is pinned. Unpin it first`)
-    await refuseWhileMoving(sql, backup)
-    return startCare(sql, 'cleanup', 'trash_backups', trigger, backup.archive_name, [backup], 'moving into the trash')
+    const backups = await lockEach(sql, ids, async (sql, id) => {
+      const backup = await lockLive(sql, id)
+      if (backup.pinned) throw new Conflict(`Backup ${id} is pinned. Unpin it first`)
+      await refuseWhileMoving(sql, backup)
+      return backup
+    })
+    return startCare(sql, 'cleanup', 'trash_backups', trigger, archiveOf(backups), backups, 'moving into the trash')
   })
 }
 
-/** Back from the trash to where it was. Resolves with the job's id. Throws NotFound, Conflict. */
-export async function undeleteBackup(sql: Sql, id: number, trigger: JobTrigger): Promise<number> {
+/** Back from the trash to where they were: all or none. Resolves with the job's id. Throws NotFound, Conflict. */
+export async function undeleteBackups(sql: Sql, ids: readonly number[], trigger: JobTrigger): Promise<number> {
   return sql.begin(async (sql) => {
-    const backup = await lockBackup(sql, id)
-    if (backup.state === 'deleted') throw new Conflict(`Backup ${id} is deleted for good`)
-    if (backup.trash_path === null) throw new Conflict(`Backup ${id} is not in the trash`)
-    await refuseWhileMoving(sql, backup)
-    return startCare(
-      sql,
-      'cleanup',
-      'untrash_backups',
-      trigger,
-      backup.archive_name,
-      [backup],
-      'taking out of the trash',
-    )
+    const backups = await lockEach(sql, ids, async (sql, id) => {
+      const backup = await lockBackup(sql, id)
+      if (backup.state === 'deleted') throw new Conflict(`Backup ${id} is deleted for good`)
+      if (backup.trash_path === null) throw new Conflict(`Backup ${id} is not in the trash`)
+      await refuseWhileMoving(sql, backup)
+      return backup
+    })
+    return startCare(sql, 'cleanup', 'untrash_backups', trigger, archiveOf(backups), backups, 'taking out of the trash')
   })
+}
+
+/** In the order of their ids, so that two who take some of the same wait for each other, and neither for ever. */
+async function lockEach(
+  sql: Query,
+  ids: readonly number[],
+  lock: (sql: Query, id: number) => Promise<HeldBackup>,
+): Promise<HeldBackup[]> {
+  const backups: HeldBackup[] = []
+  for (const id of inOrder(ids)) backups.push(await lock(sql, id))
+  return backups
+}
+
+function inOrder(ids: readonly number[]): number[] {
+  return [...new Set(ids)].sort((one, other) => one - other)
+}
+
+/** For the job's name: that of all of them; empty when they are of several archives. */
+function archiveOf(backups: readonly HeldBackup[]): string {
+  const names = new Set(backups.map(({ archive_name }) => archive_name))
+  return names.size === 1 ? (backups[0]?.archive_name ?? '') : ''
 }
 
 /**

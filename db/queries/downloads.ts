@@ -192,6 +192,7 @@ export async function addNotifyEmails(sql: Query, id: number, emails: string[], 
       told_emails = array(select unnest(d.told_emails) except select unnest(${emails}::text[]))
     where d.id = ${id}
       and cardinality(array(select unnest(d.notify_emails) union select unnest(${emails}::text[]))) <= ${most}`
+  await sql`select archiver.announce('downloads', ${id}::bigint)`
   return count > 0
 }
 
@@ -202,6 +203,7 @@ export async function tellOfDownload(sql: Query, id: number): Promise<void> {
 
 export async function noteDownloadUse(sql: Query, id: number): Promise<void> {
   await sql`update archiver.downloads set last_used_at = now(), use_count = use_count + 1 where id = ${id}`
+  await sql`select archiver.announce('downloads', ${id}::bigint)`
 }
 
 /** Valid links to folder backups that can be packed: one row a backup. */

@@ -1,6 +1,6 @@
 import type { CareOutcome } from 'db/domain/task'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { startTestAgent } from '../testing/agent.ts'
+import { good, startTestAgent } from '../testing/agent.ts'
 import { eventually } from '../testing/eventually.ts'
 import { expectProblem } from '../testing/problems.ts'
 import { startTestServer, type Actor, type TestServer } from '../testing/server.ts'
@@ -200,4 +200,87 @@ test('what is asked of a host whose agent is away ends at once, and says so', as
   )
   await sql`update archiver.hosts set last_seen_at = now() where id = ${agent.host.id}`
   expect(await get(id)).toMatchObject({ trashed_at: null })
+})
+
+test('backups are searched, counted and found by their pin', async () => {
+  const ids = [await makeBackup('wiki'), await makeBackup('wiki'), await makeBackup('wiki')]
+  const [first = 0, second = 0, third = 0] = ids
+  await server.database
+    .sql`update archiver.backups set archive_name = '100%_sure' where id in ${server.database.sql([first, second])}`
+  expect(await idsOf(`search=${encodeURIComponent('100%_SURE')}`)).toEqual([second, first])
+  expect(await idsOf(`search=${encodeURIComponent('100x_sure')}`)).toEqual([])
+  await ask('operator', 'POST', '/api/backups/pin', { ids: [second, third], pinned: true })
+  expect(await idsOf('pinned=true&search=sure')).toEqual([second])
+  const totals = await ask('viewer', 'GET', `/api/backups/totals?search=${encodeURIComponent('100%')}`)
+  expect(totals.body).toEqual({ count: 2, size_bytes: 2000 })
+  await ask('operator', 'POST', '/api/backups/pin', { ids: [second, third], pinned: false })
+})
+
+test('several go to the trash and come back in one job each, all or none', async () => {
+  const [first = 0, second = 0] = [await makeBackup('wiki'), await makeBackup('wiki')]
+  expectProblem(await ask('admin', 'POST', '/api/backups/delete', { ids: [] }), 422, /names no backup/)
+  await ask('operator', 'POST', '/api/backups/pin', { ids: [second], pinned: true })
+  expectProblem(await ask('admin', 'POST', '/api/backups/delete', { ids: [first, second] }), 409, /is pinned/)
+  expect((await ask('viewer', 'GET', `/api/backups/${first}/facts`)).body.facts.work).toBe(null)
+  await ask('operator', 'POST', '/api/backups/pin', { ids: [second], pinned: false })
+
+  const deletion = await ask('admin', 'POST', '/api/backups/delete', { ids: [second, first, first] })
+  expect(deletion.status).toBe(202)
+  expect((await ask('viewer', 'GET', `/api/backups/${first}/facts`)).body.facts.work).toMatchObject({
+    job_id: deletion.body.job_id,
+    kind: 'trash_backups',
+    running: false,
+  })
+  const task = await answer('trash_backups', (id) => ({ did: 'trashed', trash_path: `.trash/${id}_w` }))
+  expect((task.payload as { backups: { id: number }[] }).backups.map(({ id }) => id)).toEqual([first, second])
+  await ended(deletion.body.job_id).toBe('success')
+  const trashed = await get(first)
+  expect(Date.parse(trashed.trash_until) - Date.parse(trashed.trashed_at)).toBeGreaterThanOrEqual(7 * 86_400_000)
+
+  const undelete = await ask('admin', 'POST', '/api/backups/undelete', { ids: [first, second] })
+  await answer('untrash_backups', () => ({ did: 'restored' }))
+  await ended(undelete.body.job_id).toBe('success')
+  expect(await get(first)).toMatchObject({ trashed_at: null, trash_until: null })
+  const { history } = (await ask('viewer', 'GET', `/api/backups/${first}/facts`)).body.facts
+  expect(history.map(({ did }: { did: string }) => did)).toEqual(['restored', 'trashed'])
+})
+
+test('the facts of a backup tell how it was made, why it stays and when it goes', async () => {
+  const stack_ids = stacks.filter(({ name }) => name === 'blog').map(({ id }) => id)
+  const schedule = { schedule_enabled: true, schedule_cron: '0 3 * * *', time_zone: 'UTC', exclude: ['cache/'] }
+  const { archive } = (await ask('admin', 'POST', '/api/archives', { name: 'told', stack_ids, ...schedule })).body
+  const { job_id } = (await ask('operator', 'POST', `/api/archives/${archive.id}/run`)).body
+  const task = await agent.claim()
+  if (!task?.job_id) throw new Error('no task')
+  await agent.log(task, 'a/b: cannot be read')
+  await server.database
+    .sql`update archiver.log_lines set level = 'warn' where job_id = ${job_id} and text like '%cannot be read'`
+  const packed = [{ path: '/srv/blog', prefix: 'blog' }]
+  await agent.finish(task, { ...good, packed, not_covered: ['/mnt: outside the directory of the stack'] })
+  await ended(job_id).toBe('success')
+  const [made] = (await ask('viewer', 'GET', `/api/backups?job_id=${job_id}`)).body.backups
+  const { facts } = (await ask('viewer', 'GET', `/api/backups/${made.id}/facts`)).body
+  expect(facts).toMatchObject({
+    retention: {
+      keep: true,
+      newest_good: true,
+      scheduled: true,
+      waits: '',
+      goes_at: expect.any(String),
+      places: expect.arrayContaining([{ rule: 'day', nth: 1, of: 7, oldest: false }]),
+    },
+    making: {
+      mode: 'stop',
+      directory: '/srv/blog',
+      exclude: ['cache/'],
+      packed,
+      not_covered: ['/mnt: outside the directory of the stack'],
+      downtime_seconds: 2.5,
+      notes: ['a/b: cannot be read'],
+      notes_count: 1,
+    },
+    work: null,
+    history: [],
+  })
+  expectProblem(await ask('viewer', 'GET', '/api/backups/999999/facts'), 404, /no backup with id/)
 })

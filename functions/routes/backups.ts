@@ -2,21 +2,25 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { archiveFormats } from 'db/domain/archive'
 import { backupStates } from 'db/domain/backup'
+import { trashEnd } from 'db/domain/trash'
 import {
   acknowledgeBackup,
+  countBackups,
   getBackup,
   listBackups,
-  pinBackup,
-  trashBackup,
-  undeleteBackup,
-  verifyBackup,
+  pinBackups,
+  trashBackups,
+  undeleteBackups,
+  verifyBackups,
+  type Backup as BackupRow,
 } from 'db/queries/backups'
+import { readSettings } from 'db/queries/settings'
 import type { Context } from 'hono'
 import { audit } from '../audit.ts'
 import type { Env, Server } from '../context.ts'
 import { atLeast } from '../middleware/session.ts'
 import { answerInvalid } from '../problems.ts'
-import { body, cursor, filterId, json, largeId, limit, page, pathId, smallId, time } from './definitions.ts'
+import { body, cursor, filterId, json, largeId, limit, page, pathId, smallId, text, time } from './definitions.ts'
 
 const Backup = z
   .object({
@@ -42,6 +46,9 @@ const Backup = z
     verify_error: z.string().openapi({ description: 'What was wrong when it was read back last; empty: nothing' }),
     pinned: z.boolean().openapi({ description: 'Kept whatever retention says' }),
     trashed_at: time.nullable().openapi({ description: 'In the trash since then' }),
+    trash_until: time.nullable().openapi({
+      description: 'Of what is in the trash: when the cleanup deletes it for good. Null when none does',
+    }),
     deleted_at: time.nullable(),
     delete_reason: z.string(),
     acknowledged_at: time.nullable().openapi({
@@ -71,6 +78,7 @@ const example = {
   verify_error: '',
   pinned: false,
   trashed_at: null,
+  trash_until: null,
   deleted_at: null,
   delete_reason: '',
   acknowledged_at: null,
@@ -82,7 +90,33 @@ const params = pathId(largeId)
 const one = z.object({ backup: Backup })
 const started = z.object({ job_id: z.number().int() })
 
-export function backups({ sql }: Server) {
+const flag = (text: string) =>
+  z
+    .enum(['true', 'false'], 'must be true or false')
+    .optional()
+    .transform((text) => text === 'true')
+    .openapi({ type: 'boolean', description: text, example: true })
+
+const filters = {
+  stack_id: filterId(smallId, 'stack'),
+  archive_id: filterId(smallId, 'archive'),
+  job_id: filterId(largeId, 'job'),
+  host_id: filterId(smallId, 'host'),
+  state: z
+    .enum(backupStates, `must be one of ${backupStates.join(', ')}`)
+    .optional()
+    .openapi({ description: 'Only those of this state', example: 'good' }),
+  trashed: flag('true: those in the trash, and no others'),
+  pinned: flag('true: those that are pinned, and no others'),
+  search: text
+    .max(200)
+    .optional()
+    .openapi({ description: 'In the name of the stack or the archive, or in the path', example: 'wiki' }),
+}
+
+export function backups(server: Server) {
+  const { sql } = server
+  const toldOf = async (row: BackupRow) => (await withTrashEnd(server, [row]))(row)
   return new OpenAPIHono<Env>({ defaultHook: answerInvalid })
     .openapi(
       createRoute({
@@ -94,19 +128,7 @@ export function backups({ sql }: Server) {
           'Newest first, by pages. Deleted ones and those in the trash are left out unless they are asked for.',
         request: {
           query: z.object({
-            stack_id: filterId(smallId, 'stack'),
-            archive_id: filterId(smallId, 'archive'),
-            job_id: filterId(largeId, 'job'),
-            host_id: filterId(smallId, 'host'),
-            state: z
-              .enum(backupStates, `must be one of ${backupStates.join(', ')}`)
-              .optional()
-              .openapi({ description: 'Only those of this state', example: 'good' }),
-            trashed: z
-              .enum(['true', 'false'], 'must be true or false')
-              .optional()
-              .transform((text) => text === 'true')
-              .openapi({ type: 'boolean', description: 'true: those in the trash, and no others', example: true }),
+            ...filters,
             limit: limit(50, 500),
             cursor,
           }),
@@ -124,8 +146,25 @@ export function backups({ sql }: Server) {
           await listBackups(sql, { ...filter, before: cursor, limit: limit + 1 }),
           limit,
         )
-        return c.json({ backups: rows, next_cursor }, 200)
+        return c.json({ backups: rows.map(await withTrashEnd(server, rows)), next_cursor }, 200)
       },
+    )
+    .openapi(
+      createRoute({
+        method: 'get',
+        path: '/totals',
+        tags,
+        summary: 'Count backups',
+        description: 'How many there are and how large they are together, of all pages of a list.',
+        request: { query: z.object(filters) },
+        responses: {
+          200: json(z.object({ count: z.number().int(), size_bytes: z.number() }), 'The totals', {
+            count: 128,
+            size_bytes: 93_952_409_600,
+          }),
+        },
+      }),
+      async (c) => c.json(await countBackups(sql, c.req.valid('query')), 200),
     )
     .openapi(
       createRoute({
@@ -137,7 +176,7 @@ export function backups({ sql }: Server) {
         request: { params },
         responses: { 200: json(one, 'The backup', { backup: example }) },
       }),
-      async (c) => c.json({ backup: await getBackup(sql, c.req.valid('param').id) }, 200),
+      async (c) => c.json({ backup: await toldOf(await getBackup(sql, c.req.valid('param').id)) }, 200),
     )
     .openapi(
       createRoute({
@@ -153,9 +192,10 @@ export function backups({ sql }: Server) {
       async (c) => {
         const { id } = c.req.valid('param')
         const { pinned } = c.req.valid('json')
-        const backup = await pinBackup(sql, id, pinned)
+        await pinBackups(sql, [id], pinned)
+        const backup = await getBackup(sql, id)
         await audit(sql, c, pinned ? 'backup.pin' : 'backup.unpin', 'backup', id, { path: backup.path })
-        return c.json({ backup }, 200)
+        return c.json({ backup: await toldOf(backup) }, 200)
       },
     )
     .openapi(
@@ -172,7 +212,7 @@ export function backups({ sql }: Server) {
       }),
       async (c) => {
         const { id } = c.req.valid('param')
-        const job_id = await verifyBackup(sql, id, triggerOf(c))
+        const job_id = await verifyBackups(sql, [id], triggerOf(c))
         await audit(sql, c, 'backup.verify', 'backup', id, { job_id })
         return c.json({ job_id }, 202)
       },
@@ -195,7 +235,7 @@ export function backups({ sql }: Server) {
         const { id } = c.req.valid('param')
         const backup = await acknowledgeBackup(sql, id)
         await audit(sql, c, 'backup.acknowledge', 'backup', id, { path: backup.path })
-        return c.json({ backup }, 200)
+        return c.json({ backup: await toldOf(backup) }, 200)
       },
     )
     .openapi(
@@ -224,7 +264,7 @@ export function backups({ sql }: Server) {
       async (c) => {
         const { id } = c.req.valid('param')
         const { last_good, stack_name, path } = await getBackup(sql, id)
-        const job_id = await trashBackup(sql, id, triggerOf(c))
+        const job_id = await trashBackups(sql, [id], triggerOf(c))
         await audit(sql, c, 'backup.delete', 'backup', id, { job_id, path, last_good })
         const detail = `${last_good ? `This is the last good backup of stack ${stack_name}. ` : ''}It goes to the trash, from where it can be taken back.`
         return c.json({ job_id, last_good, detail }, 202)
@@ -244,13 +284,21 @@ export function backups({ sql }: Server) {
       }),
       async (c) => {
         const { id } = c.req.valid('param')
-        const job_id = await undeleteBackup(sql, id, triggerOf(c))
+        const job_id = await undeleteBackups(sql, [id], triggerOf(c))
         await audit(sql, c, 'backup.undelete', 'backup', id, { job_id })
         return c.json({ job_id }, 202)
       },
     )
 }
 
-function triggerOf(c: Context<Env>) {
+/** Adds to one of these rows when it goes for good, if it is in the trash. */
+async function withTrashEnd({ sql, config }: Server, rows: BackupRow[]) {
+  const someTrashed = rows.some(({ trashed_at }) => trashed_at !== null)
+  const settings = someTrashed ? await readSettings(sql, 'cleanup') : null
+  const defaults = { timeZone: config.timeZone, now: new Date() }
+  return (row: BackupRow) => ({ ...row, trash_until: settings && trashEnd(row, settings, defaults) })
+}
+
+export function triggerOf(c: Context<Env>) {
   return c.get('byToken') ? 'api' : 'manual'
 }

@@ -12,14 +12,15 @@ import {
   answerFor,
   lostFile,
   pageFor,
+  readyPage,
   thanksPage,
   tooManyTries,
   unknownLink,
   unreachable,
   type LinkAnswer,
 } from '../download-answer.ts'
-import { hashOf } from '../download-link.ts'
-import { downloadPage, pageHeaders, type DownloadPage } from '../download-page.ts'
+import { hashOf, linkOf } from '../download-link.ts'
+import { downloadPage, headersOf, type DownloadPage } from '../download-page.ts'
 import { mailLink, prepare } from '../downloads.ts'
 import { secureHeaders } from '../middleware/headers.ts'
 import { sameOrigin } from '../middleware/origin.ts'
@@ -64,7 +65,7 @@ export function download(server: Server) {
         description:
           'The backup, with Content-Length, ETag and single ranges, so that a download that broke off can go on (`curl -C -`). ' +
           '202 with Retry-After while a folder backup is packed into one file; 404 while it is not packed; 410 once the link has expired or the ' +
-          'backup was deleted; 503 while its host does not answer. A browser gets these as a page. Needs no sign-in: the link is the key.',
+          'backup was deleted; 503 while its host does not answer. A browser gets these as a page; `?about` after the link brings a page about the file. Needs no sign-in: the link is the key.',
         security: [],
         request: { params },
         responses: {
@@ -253,10 +254,15 @@ async function give(server: Server, c: Context<Env>, token: string): Promise<Res
   const { sql, log } = server
   let found = await look(server, c, token)
   if ('status' in found) return answer(c, found, null)
+  const asksAbout = c.req.query('about') !== undefined && c.req.method === 'GET'
   for (let lost = false; ; lost = true) {
     if (found.state === 'missing' && server.config.autoGenerate.onAccess) found = await prepare(sql, found, 'manual')
     const trouble = answerFor(found)
     if (trouble) return answer(c, trouble, found)
+    if (asksAbout) {
+      const link = linkOf(found.origin || new URL(c.req.url).origin, token)
+      return showPage(c, readyPage(found, { link, path: c.req.path }), 200)
+    }
     try {
       return await send(server, c, found)
     } catch (error) {
@@ -364,5 +370,5 @@ function asProblem(c: Context<Env>, { status, detail, retryAfter, takesEmail }: 
 }
 
 function showPage(c: Context, page: DownloadPage, status: number): Response {
-  return c.body(downloadPage(page), status as 200, pageHeaders)
+  return c.body(downloadPage(page), status as 200, headersOf(page))
 }

@@ -2,6 +2,7 @@
 export { archives } from './api/archives.ts'
 export { backups } from './api/backups.ts'
 export { dashboard } from './api/dashboard.ts'
+export { downloads } from './api/downloads.ts'
 export { hosts } from './api/hosts.ts'
 export { jobs } from './api/jobs.ts'
 export { session, setup } from './api/session.ts'

@@ -102,6 +102,12 @@ export function runTime(at: Date, timeZone: string): string {
   return `${weekday.format(at)} ${exact(at, timeZone).slice(0, -3)}`
 }
 
+/** "4 Dec", and "4 Dec 2027" in another year than the present. */
+export function day(at: Date, timeZone: string, now: Date): string {
+  const { day, month, year } = parts(at, timeZone)
+  return `${Number(day)} ${month}${year === parts(now, timeZone).year ? '' : ` ${year}`}`
+}
+
 /** "13:04:05", for lines of a log. */
 export function timeOfDay(at: Date, timeZone: string): string {
   const { hour, minute, second } = parts(at, timeZone)

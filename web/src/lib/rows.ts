@@ -1,4 +1,5 @@
 // Rows as the API sends them, under their columns' names.
+import type { BackupState } from 'db/domain/backup'
 import type { InferRequestType, InferResponseType } from 'hono/client'
 import type { client } from './client.ts'
 
@@ -24,3 +25,17 @@ export type Dashboard = InferResponseType<Api['dashboard']['$get'], 200>
 export type Results = Dashboard['last_24_hours']
 export type DayResults = Dashboard['calendar'][number]
 export type StorageOverTime = InferResponseType<Api['dashboard']['storage']['$get'], 200>
+export interface BackupFilter {
+  [name: string]: string | number | boolean | undefined
+  stack_id?: number | undefined
+  archive_id?: number | undefined
+  job_id?: number | undefined
+  host_id?: number | undefined
+  state?: BackupState | undefined
+  trashed?: boolean | undefined
+  pinned?: boolean | undefined
+  search?: string | undefined
+}
+export type BackupFacts = InferResponseType<Api['backups'][':id']['facts']['$get'], 200>['facts']
+export type Download = InferResponseType<Api['downloads']['$get'], 200>['downloads'][number]
+export type NewDownload = InferResponseType<Api['downloads']['request']['$post'], 201>

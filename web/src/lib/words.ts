@@ -2,6 +2,7 @@
 import { archive } from './words/archive.ts'
 import { backup } from './words/backup.ts'
 import { dashboard, days, safety } from './words/dashboard.ts'
+import { download } from './words/download.ts'
 import { login, setup } from './words/gates.ts'
 import { host } from './words/host.ts'
 import { activity, job, log } from './words/job.ts'
@@ -37,4 +38,5 @@ export const words = {
   activity,
   log,
   backup,
+  download,
 } as const
