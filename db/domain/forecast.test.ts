@@ -82,7 +82,7 @@ test('it is the run after which retention, run by run, has removed it', () => {
       }
       expect(whenItGoes(backup, backups, policy, nightly)).toEqual(removed)
     }),
-    { numRuns: 40 },
+    { numRuns: 15 },
   )
 })
 
