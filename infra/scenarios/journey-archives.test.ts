@@ -65,8 +65,7 @@ async function type(target: Locator, text: string): Promise<void> {
   else await page.keyboard.type(text)
 }
 
-const focused = (target: Locator) =>
-  until('the focus', () => target.evaluate((element) => element.matches(':focus')))
+const focused = (target: Locator) => until('the focus', () => target.evaluate((element) => element.matches(':focus')))
 
 /** Browsers complain of every refusal, those that were wanted included. */
 const unexpected = () => complaints.filter((text) => !/status of (409|422)/.test(text))
