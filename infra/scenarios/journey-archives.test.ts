@@ -223,14 +223,19 @@ test('an archive is run, and its page says what stays, what goes and when', asyn
   await page.getByText('Succeeded', { exact: true }).first().waitFor()
   // as if it had run for weeks
   const { body } = await house.api.get<{ backups: { path: string }[] }>(`/api/backups?archive_id=${id}`)
-  const made = join(house.archivesDir, body.backups[0]?.path ?? '')
-  for (let days = 1; days < 40; days++) await copyFile(made, `${made}.${days}`)
-  await house.database.sql`
-    insert into archiver.backups (host_id, stack_id, archive_id, archive_name, stack_name, path, format, state, size_bytes,
-      file_count, sha256, created_at, verified_at)
-    select host_id, stack_id, archive_id, archive_name, stack_name, path || '.' || days, format, state, size_bytes, file_count,
-      sha256, now() - make_interval(days => days), now()
-    from archiver.backups, generate_series(1, 39) as days where archive_id = ${id}`
+  const made = body.backups[0]?.path ?? ''
+  for (let days = 1; days < 40; days++) {
+    const at = new Date(Date.now() - days * 86_400_000)
+    const stamp = at.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '_')
+    const path = made.replace(/[^/]*$/, `${stamp}_wiki.tar`)
+    await copyFile(join(house.archivesDir, made), join(house.archivesDir, path))
+    await house.database.sql`
+      insert into archiver.backups (host_id, stack_id, archive_id, archive_name, stack_name, path, format, state, size_bytes,
+        file_count, sha256, created_at, verified_at)
+      select host_id, stack_id, archive_id, archive_name, stack_name, ${path}, format, state, size_bytes, file_count, sha256,
+        ${at}, now()
+      from archiver.backups where path = ${made}`
+  }
   await house.database.sql`
     insert into archiver.missed_runs (archive_id, scheduled_for, reason)
     values (${id}, now() - interval '2 days', 'the server was in maintenance')`
