@@ -60,6 +60,8 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   await using undo = new AsyncDisposableStack()
   await makeFolder(folder)
   undo.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }))
+  // dozens of processes start: the second one of each kind needs no TypeScript compiler
+  process.env['NODE_COMPILE_CACHE'] ??= join(folder, 'compile-cache')
   const [databaseUrl, engine] = await Promise.all([
     options.databaseUrl ?? ownDatabase(folder, undo),
     openEngine().then((engine) => engine && undo.use(engine)),
@@ -86,7 +88,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   say('Starting the server and three agents …')
   const port = options.port ?? (await freePort())
   const url = `http://127.0.0.1:${port}`
-  const env = { ...withoutOurs(process.env), NODE_ENV: 'production', LOG_LEVEL: 'error' }
+  const env = { ...withoutOurs(process.env), NODE_ENV: 'production', LOG_LEVEL: 'fatal' }
   const server = keepRunning('server', 'functions/main.ts', root, {
     ...env,
     ...{ PORT: String(port), HOST: '127.0.0.1', DATABASE_URL: databaseUrl, SECRET_KEY: randomBytes(32).toString('hex') },

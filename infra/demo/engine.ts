@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connectDocker } from '../../agent/docker/engine.ts'
 import { docker } from '../testbed/docker.ts'
 import { startEngine } from '../testbed/engine.ts'
 import { dockerConfig } from '../testbed/folders.ts'
@@ -34,10 +35,11 @@ export async function openEngine(): Promise<DemoEngine | undefined> {
   await removeContainers()
   const image = await findImage()
   if (!image || !(await works('docker', ['compose', 'version']))) return undefined
-  for (const name of imagesOf()) await docker('tag', image, name)
+  const api = connectDocker()
+  for (const name of imagesOf()) await api.getImage(image).tag(tagOf(name))
   undo.defer(async () => {
     await removeContainers()
-    await docker('rmi', ...imagesOf()).catch(() => {})
+    for (const name of imagesOf()) await api.getImage(name).remove()
   })
   const folder = await mkdtemp(join(tmpdir(), 'archiver-demo-'))
   undo.defer(() => rm(folder, { recursive: true, force: true }))
@@ -60,6 +62,11 @@ export async function openEngine(): Promise<DemoEngine | undefined> {
     },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
+}
+
+function tagOf(name: string) {
+  const [repo = name, tag = 'latest'] = name.split(':')
+  return { repo, tag }
 }
 
 async function findImage(): Promise<string | undefined> {

@@ -15,7 +15,8 @@ import { temporaryFolder, type TemporaryFolder } from '../testbed/folders.ts'
 import { complaintsOf } from '../testbed/pages.ts'
 import { until } from '../testbed/until.ts'
 
-const days = 24
+const days = 16
+const places = ['Stacks', 'Archives', 'History', 'Backups', 'Hosts']
 let folder: TemporaryFolder
 let demo: Demo
 let sql: Sql
@@ -78,7 +79,7 @@ test('the past lies in the past, in order, and retention has run', async () => {
   expect(statuses.map(({ status }) => status)).toEqual(['cancelled', 'failed', 'success', 'warning'])
   const [{ deleted }] = await sql<[{ deleted: number }]>`
     select count(*) as deleted from archiver.backups where state = 'deleted'`
-  expect(deleted).toBeGreaterThan(50)
+  expect(deleted).toBeGreaterThan(20)
 })
 
 test('every page shows it, to everybody, without a complaint', async () => {
@@ -95,10 +96,8 @@ test('every page shows it, to everybody, without a complaint', async () => {
     await page.goto('/')
     await page.getByRole('heading', { level: 1, name: 'Dashboard' }).waitFor()
     await page.getByText(/\d+ stacks? needs? attention|All \d+ stacks/).waitFor()
-    for (const place of ['Stacks', 'Archives', 'History', 'Backups', 'Downloads', 'Hosts', 'Settings']) {
-      const link = page.getByRole('navigation').getByRole('link', { name: place, exact: true })
-      if (!(await link.count())) continue
-      await link.first().click()
+    for (const place of places) {
+      await page.getByRole('navigation').getByRole('link', { name: place, exact: true }).first().click()
       await page.getByRole('heading', { level: 1, name: place }).waitFor()
       await until(`${place} to be there`, async () => (await page.locator('.skeleton').count()) === 0)
       expect(await page.getByRole('alert').allTextContents(), `${place} of ${username}`).toEqual([])
