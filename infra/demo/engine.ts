@@ -29,17 +29,21 @@ export async function openEngine(): Promise<DemoEngine | undefined> {
   if (!engine) return undefined
   undo.defer(engine.stop)
   process.env['DOCKER_CONFIG'] = dockerConfig
-  const before = process.env['DOCKER_HOST']
+  const ownHost = process.env['DOCKER_HOST']
   if (engine.host) process.env['DOCKER_HOST'] = engine.host
-  undo.defer(() => restore('DOCKER_HOST', before))
+  undo.defer(() => restore('DOCKER_HOST', ownHost))
   await removeContainers()
+  const before = await docker('images', '--quiet')
   const image = await findImage()
   if (!image || !(await works('docker', ['compose', 'version']))) return undefined
   const api = connectDocker()
+  const id = await docker('images', '--quiet', image)
   for (const name of imagesOf()) await api.getImage(image).tag(tagOf(name))
   undo.defer(async () => {
     await removeContainers()
     for (const name of imagesOf()) await api.getImage(name).remove()
+    // a private engine keeps it for the next time
+    if (engine.host === '' && !before.includes(id)) await api.getImage(image).remove()
   })
   const folder = await mkdtemp(join(tmpdir(), 'archiver-demo-'))
   undo.defer(() => rm(folder, { recursive: true, force: true }))
@@ -70,12 +74,17 @@ function tagOf(name: string) {
 }
 
 async function findImage(): Promise<string | undefined> {
-  const made = await makeBusyboxImage().then(
+  const there = await docker('images', '--quiet', busyboxImage)
+  const made = there !== '' || (await succeeds(makeBusyboxImage))
+  if (made) return busyboxImage
+  return (await works('docker', ['pull', '--quiet', 'busybox:stable'])) ? 'busybox:stable' : undefined
+}
+
+async function succeeds(work: () => Promise<void>): Promise<boolean> {
+  return work().then(
     () => true,
     () => false,
   )
-  if (made) return busyboxImage
-  return (await works('docker', ['pull', '--quiet', 'busybox:stable'])) ? 'busybox:stable' : undefined
 }
 
 /** Those of an earlier demo, too, that was killed. */

@@ -4,6 +4,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
+import { messageOf } from 'db/domain/errors'
 import { buildWebIfStale } from '../start/build-web.ts'
 import { launchBrowser } from '../testbed/browser.ts'
 import { until } from '../testbed/until.ts'
@@ -55,15 +56,22 @@ async function takeAll(browser: Browser, demo: Demo, colorScheme: 'light' | 'dar
   })
   for (const { name, width = 1280, height = 800, go } of pictures) {
     const page = await context.newPage()
+    page.setDefaultTimeout(20_000)
     await page.setViewportSize({ width: Math.max(width, 1280), height })
     await page.goto('/')
     await settled(page)
-    await go(page)
-    await page.setViewportSize({ width, height })
-    await settled(page)
-    const file = join(folder, `${name}-${colorScheme}.png`)
-    await page.screenshot({ path: file, animations: 'disabled' })
-    console.log(file)
+    try {
+      await go(page)
+      await page.setViewportSize({ width, height })
+      await settled(page)
+      const file = join(folder, `${name}-${colorScheme}.png`)
+      await page.screenshot({ path: file, animations: 'disabled' })
+      console.log(file)
+    } catch (error) {
+      // the other pictures are worth having
+      console.error(`No picture of ${name}: ${messageOf(error)}`)
+      process.exitCode = 1
+    }
     await page.close()
   }
   await context.close()
