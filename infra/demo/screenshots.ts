@@ -34,8 +34,8 @@ const pictures: Picture[] = [
 const ending = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.abort())
 
-await buildWebIfStale(root, ending.signal)
-{
+try {
+  await buildWebIfStale(root, ending.signal)
   await using demo = await startDemo({
     folder: resolve(root, process.env['DEMO_DIR'] || 'demo'),
     say: (text) => console.log(text),
@@ -45,6 +45,9 @@ await buildWebIfStale(root, ending.signal)
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
   for (const colorScheme of ['light', 'dark'] as const) await takeAll(browser, demo, colorScheme)
+} catch (error) {
+  console.error(messageOf(error instanceof SuppressedError ? error.suppressed : error))
+  process.exitCode = 1
 }
 process.exit()
 
