@@ -38,6 +38,7 @@ const mayAsk: Record<string, Actor[] | typeof open> = {
 
   'GET /api/hosts': everybody,
   'POST /api/hosts': admins,
+  'PATCH /api/hosts/{id}': admins,
   'GET /api/stacks': everybody,
   'GET /api/stacks/{id}': everybody,
   'GET /api/dashboard': everybody,

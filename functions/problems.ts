@@ -62,10 +62,9 @@ export function answerErrors(log: Logger): ErrorHandler {
   return (thrown, c) => {
     const error = fromSql(thrown)
     if (error instanceof NotFound) return problem(c, 404, { detail: error.message })
-    if (error instanceof Conflict) return problem(c, 409, { detail: error.message })
-    if (error instanceof Invalid) {
+    if (error instanceof Conflict || error instanceof Invalid) {
       const errors = error.field === undefined ? {} : { errors: [{ field: error.field, detail: error.message }] }
-      return problem(c, 422, { detail: error.message, ...errors })
+      return problem(c, error instanceof Conflict ? 409 : 422, { detail: error.message, ...errors })
     }
     if (error instanceof Unreachable) return problem(c, 503, { detail: error.message }, { 'Retry-After': '5' })
     if (error instanceof HTTPException)

@@ -6,9 +6,14 @@ export class NotFound extends Error {
   override name = 'NotFound'
 }
 
-/** What was asked for contradicts the present state: a taken name, a job that still runs. */
+/** What was asked for contradicts the present state: a taken name, a job that still runs. `field`: the input that does. */
 export class Conflict extends Error {
   override name = 'Conflict'
+  readonly field: string | undefined
+  constructor(message: string, options: ErrorOptions & { field?: string } = {}) {
+    super(message, options)
+    this.field = options.field
+  }
 }
 
 /** The input itself is wrong. `field` names the input it is about, as the caller spelt it. */

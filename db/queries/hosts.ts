@@ -1,5 +1,5 @@
-import type { Sql } from '../connect.ts'
-import { Conflict, fromSql } from '../domain/errors.ts'
+import type { Query, Sql } from '../connect.ts'
+import { Conflict, fromSql, NotFound } from '../domain/errors.ts'
 import { offlineAfterSeconds, type HostStatus } from '../domain/host.ts'
 
 export interface Host {
@@ -15,7 +15,7 @@ export interface Host {
 }
 
 /** All hosts, or the one of this name. */
-export async function listHosts(sql: Sql, name?: string): Promise<Host[]> {
+export async function listHosts(sql: Query, name?: string): Promise<Host[]> {
   return sql<Host[]>`
     select id, name, coalesce(last_seen_at > now() - make_interval(secs => ${offlineAfterSeconds}), false) as online,
       last_seen_at, agent_version, agent_started_at, parallel_stacks, status, created_at
@@ -45,4 +45,20 @@ export async function addHost(sql: Sql, name: string, password: string): Promise
   const [host] = await listHosts(sql, name)
   if (!host) throw new Conflict(`Host "${name}" was removed again`)
   return host
+}
+
+/** How many stacks its agent may archive side by side. Throws NotFound. */
+export async function changeHost(
+  sql: Sql,
+  id: number,
+  { parallel_stacks }: { parallel_stacks: number },
+): Promise<Host> {
+  return sql.begin(async (sql) => {
+    const [changed] = await sql<{ name: string }[]>`
+      update archiver.hosts set parallel_stacks = ${parallel_stacks} where id = ${id} returning name`
+    const [host] = changed ? await listHosts(sql, changed.name) : []
+    if (!host) throw new NotFound('There is no such host')
+    await sql`select archiver.announce('hosts', ${id}::bigint), archiver.wake_agent(${id})`
+    return host
+  })
 }

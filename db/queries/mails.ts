@@ -70,6 +70,7 @@ export async function queueMail(sql: Sql, mail: NewMail): Promise<void> {
     on conflict do nothing
     returning id`
     if (row && !failed) await sql`select archiver.send_mail_soon(${row.id})`
+    if (row) await announce(sql, row.id)
   })
 }
 
@@ -80,6 +81,7 @@ export async function takeMail(sql: Sql, id: number): Promise<Mail | null> {
     set sending_until = now() + interval '10 minutes', attempts = m.attempts + 1
     where m.id = ${id} and m.state = 'queued' and (m.sending_until is null or m.sending_until < now())
     returning ${mailColumns(sql)}`
+  if (mail) await announce(sql, id)
   return mail ?? null
 }
 
@@ -87,10 +89,12 @@ export async function noteSent(sql: Sql, id: number, to: string, response: strin
   await sql`
     update archiver.mails set sent_to = array_append(sent_to, ${to}), response = ${response}, sent_at = now()
     where id = ${id}`
+  await announce(sql, id)
 }
 
 export async function noteRefused(sql: Sql, id: number, to: string, reason: string): Promise<void> {
   await sql`update archiver.mails set refused = array_append(refused, ${to}), last_error = ${reason} where id = ${id}`
+  await announce(sql, id)
 }
 
 /** Every recipient has been dealt with: sent, unless none got it. */
@@ -100,6 +104,7 @@ export async function closeMail(sql: Sql, id: number): Promise<void> {
     set state = case when cardinality(sent_to) > 0 then 'sent' else 'failed' end, sending_until = null,
       last_error = case when cardinality(refused) > 0 then last_error else '' end
     where id = ${id}`
+  await announce(sql, id)
 }
 
 /**
@@ -117,6 +122,7 @@ export async function noteFailure(
     set state = ${what === 'final' ? 'failed' : 'queued'}, last_error = ${reason},
       sending_until = case when ${what === 'interrupted'} then now() end
     where id = ${id}`
+  await announce(sql, id)
 }
 
 /** A mail that was sent, or not, while somebody waited. */
@@ -130,6 +136,7 @@ export async function recordTestMail(
     insert into archiver.mails (kind, recipients, sent_to, state, attempts, last_error, response, sent_at)
     values ('test', ${[to]}, ${sent ? [to] : []}, ${sent ? 'sent' : 'failed'}, 1, ${sent ? '' : result.error},
       ${sent ? result.response : ''}, ${sent ? new Date() : null})`
+  await announce(sql)
 }
 
 /** Tries at once what waits for its next try: the settings have changed, or the server turned out to work. */
@@ -149,4 +156,9 @@ export async function rescueMails(sql: Query): Promise<void> {
       returning m.id
     )
     select archiver.send_mail_soon(id) from abandoned`
+}
+
+/** Pages that show mails read them again. */
+async function announce(sql: Query, id: number | null = null): Promise<void> {
+  await sql`select archiver.announce('mails', ${id}::bigint)`
 }

@@ -84,9 +84,8 @@ export async function refuseTaken(
     select username = lower(${username ?? null}) as name from auth."user"
     where (username = lower(${username ?? null}) or email = lower(${email ?? null})) and id is distinct from ${exceptId ?? null}`
   if (!taken) return
-  throw new Conflict(
-    taken.name ? `There is already a user named "${username}"` : `There is already a user with the address ${email}`,
-  )
+  if (taken.name) throw new Conflict(`There is already a user named "${username}"`, { field: 'username' })
+  throw new Conflict(`There is already a user with the address ${email}`, { field: 'email' })
 }
 
 /** One change at a time, so that two admins cannot demote each other; afterwards somebody must be able to configure. */

@@ -1,12 +1,12 @@
 // Machines whose stacks are archived, each with one agent.
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { addHost, listHosts } from 'db/queries/hosts'
+import { addHost, changeHost, listHosts } from 'db/queries/hosts'
 import { randomBytes } from 'node:crypto'
 import { audit } from '../audit.ts'
 import type { Env, Server } from '../context.ts'
 import { atLeast } from '../middleware/session.ts'
 import { answerInvalid } from '../problems.ts'
-import { body, json, time } from './definitions.ts'
+import { body, json, pathId, smallId, time } from './definitions.ts'
 
 const Status = z.object({
   docker: z.object({ reachable: z.boolean(), version: z.string(), reason: z.string() }),
@@ -67,6 +67,16 @@ const name = z
     'must be up to 40 small letters, digits, dots, dashes or underscores, beginning with a letter or digit',
   )
 
+const HostChanges = z
+  .strictObject({
+    parallel_stacks: z
+      .number('must be a whole number')
+      .int('must be a whole number')
+      .min(1, 'must be 1 or more')
+      .max(16, 'must be 16 or less'),
+  })
+  .openapi('HostChanges')
+
 export function hosts({ sql }: Server) {
   return new OpenAPIHono<Env>({ defaultHook: answerInvalid })
     .openapi(
@@ -118,6 +128,25 @@ export function hosts({ sql }: Server) {
         const host = await addHost(sql, name, password)
         await audit(sql, c, 'host.create', 'host', host.id, { name })
         return c.json({ host, role_name: `archiver_host_${name}`, password }, 201)
+      },
+    )
+    .openapi(
+      createRoute({
+        method: 'patch',
+        path: '/{id}',
+        tags: ['Hosts'],
+        summary: 'Change a host',
+        description:
+          'How many of its stacks are archived side by side; from now on, also in jobs that run. Needs the role of an admin.',
+        middleware: atLeast('admin'),
+        request: { params: pathId(smallId), body: body(HostChanges, { parallel_stacks: 2 }) },
+        responses: { 200: json(z.object({ host: Host }), 'The changed host', { host: example }) },
+      }),
+      async (c) => {
+        const changed = c.req.valid('json')
+        const host = await changeHost(sql, c.req.valid('param').id, changed)
+        await audit(sql, c, 'host.change', 'host', host.id, { name: host.name, changed })
+        return c.json({ host }, 200)
       },
     )
 }

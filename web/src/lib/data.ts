@@ -17,3 +17,5 @@ export const activeJobs = new Live(async () => {
   ])
   return [...running.jobs, ...queued.jobs]
 }, ['jobs'])
+
+export const settings = new Live(api.settings.get, ['settings'])

@@ -1,6 +1,7 @@
 // What the command palette offers for what was typed.
 import { size } from './format.ts'
 import type { Archive, Backup, Host, Role, Stack } from './rows.ts'
+import { sectionsFor } from './settings-sections.ts'
 import { words } from './words.ts'
 
 export interface Entry {
@@ -62,6 +63,7 @@ function pages(may: Known['may']): Entry[] {
     { href: '/hosts', text: nav.hosts },
     { href: '/settings', text: nav.settings },
     { href: '/profile', text: nav.profile },
+    ...sectionsFor(may).map(({ href, name }) => ({ href, text: `${nav.settings}: ${name}` })),
   ]
   return places.map(({ href, text }) => ({ key: href, text, hint: '', does: { go: href } }))
 }

@@ -39,3 +39,18 @@ export interface BackupFilter {
 export type BackupFacts = InferResponseType<Api['backups'][':id']['facts']['$get'], 200>['facts']
 export type Download = InferResponseType<Api['downloads']['$get'], 200>['downloads'][number]
 export type NewDownload = InferResponseType<Api['downloads']['request']['$post'], 201>
+export type Settings = InferResponseType<Api['settings']['$get'], 200>['settings']
+export interface SettingsChanges {
+  general: InferRequestType<Api['settings']['general']['$patch']>['json']
+  notifications: InferRequestType<Api['settings']['notifications']['$patch']>['json']
+  security: InferRequestType<Api['settings']['security']['$patch']>['json']
+  cleanup: InferRequestType<Api['settings']['cleanup']['$patch']>['json']
+}
+export type Mail = InferResponseType<Api['settings']['mails']['$get'], 200>['mails'][number]
+export type AuditEntry = InferResponseType<Api['audit']['$get'], 200>['entries'][number]
+export type User = InferResponseType<Api['users']['$get'], 200>['users'][number]
+export type NewUser = InferRequestType<Api['users']['$post']>['json']
+export type UserChanges = InferRequestType<Api['users'][':id']['$patch']>['json']
+export type Session = InferResponseType<Api['me']['sessions']['$get'], 200>['sessions'][number]
+export type Token = InferResponseType<Api['tokens']['$get'], 200>['tokens'][number]
+export type CleanupState = InferResponseType<Api['cleanup']['$get'], 200>['cleanup']

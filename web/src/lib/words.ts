@@ -7,6 +7,8 @@ import { login, setup } from './words/gates.ts'
 import { host } from './words/host.ts'
 import { activity, job, log } from './words/job.ts'
 import { palette } from './words/palette.ts'
+import { audit, profile, sessions, tokens, users } from './words/people.ts'
+import { form, maintenance, settings } from './words/settings.ts'
 import { connection, nav, problem } from './words/shell.ts'
 import { retention } from './words/retention.ts'
 import { schedule } from './words/schedule.ts'
@@ -39,4 +41,12 @@ export const words = {
   log,
   backup,
   download,
+  form,
+  maintenance,
+  settings,
+  users,
+  sessions,
+  tokens,
+  profile,
+  audit,
 } as const

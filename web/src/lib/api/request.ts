@@ -9,14 +9,19 @@ export async function answer<T>(asked: Promise<ClientResponse<T>>): Promise<T> {
 }
 
 /** As `answer`, where nothing is answered but that it was done. */
-export async function answered<R extends Pick<Response, 'ok' | 'status' | 'json'>>(asked: Promise<R>): Promise<R> {
+export async function answered<R extends Pick<Response, 'ok' | 'status' | 'json' | 'headers'>>(
+  asked: Promise<R>,
+): Promise<R> {
   let response: R
   try {
     response = await asked
   } catch (error) {
     throw asProblem(error)
   }
-  if (!response.ok) throw problemFrom(response.status, await response.json().catch(() => ({})))
+  if (!response.ok) {
+    const body = await response.json().catch(() => ({}))
+    throw problemFrom(response.status, body, response.headers.get('retry-after'))
+  }
   return response
 }
 

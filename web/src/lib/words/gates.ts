@@ -27,5 +27,7 @@ export const login = {
   password: 'Password',
   submit: 'Sign in',
   refused: 'User name or password is wrong.',
+  wait: (time: string) => `Too many wrong passwords. Try again in ${time}.`,
+  waitOver: 'You can try again now.',
   missing: { username: 'Enter your user name.', password: 'Enter your password.' },
 }
