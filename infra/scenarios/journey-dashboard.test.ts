@@ -85,7 +85,7 @@ const reported = (name: string) => ({
 async function tabTo(target: Locator): Promise<void> {
   for (let presses = 0; presses < 80; presses++) {
     await page.keyboard.press('Tab')
-    if (await target.evaluate((element) => element === document.activeElement)) return
+    if (await target.evaluate((element) => element.matches(':focus'))) return
   }
   throw new Error(`${target} is not reached by the Tab key`)
 }
