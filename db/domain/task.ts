@@ -114,6 +114,14 @@ export interface TaskProgress {
   total_bytes: number | null
   /** When the first container was stopped, ISO 8601; null while the stack is up. */
   stopped_at: string | null
+  /** The steps so far, in order. */
+  steps?: Step[]
+}
+
+/** When a step of archiving began, ISO 8601. */
+export interface Step {
+  phase: Phase
+  at: string
 }
 
 export interface TaskLogLine {
@@ -190,4 +198,5 @@ export interface TaskOutcome {
   /** Mounts that are not in the backup, with the reason. */
   not_covered: string[]
   pull: PullResult | null
+  steps?: Step[] | undefined
 }
