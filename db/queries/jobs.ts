@@ -9,7 +9,7 @@ import {
   type JobTrigger,
   type JobType,
 } from '../domain/job.ts'
-import type { PullResult, Step, TaskProgress } from '../domain/task.ts'
+import type { CareResult, PullResult, Step, TaskProgress } from '../domain/task.ts'
 
 export interface Job {
   id: number
@@ -159,6 +159,21 @@ export async function listJobStacks(sql: Query, jobId: number): Promise<JobStack
     left join archiver.backups as b on b.job_id = s.job_id and b.stack_id = s.stack_id
     where s.job_id = ${jobId}
     order by s.id`
+}
+
+/** What became of an existing backup in a job. */
+export type TouchedBackup = Pick<CareResult, 'id' | 'did' | 'reason' | 'bytes'> & { stack_name: string; path: string }
+
+/** The backups that a job read, removed or moved; of tasks that have ended. */
+export async function listTouchedBackups(sql: Query, jobId: number): Promise<TouchedBackup[]> {
+  return sql<TouchedBackup[]>`
+    select b.id, b.stack_name, b.path, one.did, coalesce(one.reason, '') as reason, coalesce(one.bytes, 0) as bytes
+    from archiver.tasks as t
+    cross join jsonb_to_recordset(case when jsonb_typeof(t.outcome -> 'backups') = 'array' then t.outcome -> 'backups' else '[]' end)
+      as one (id bigint, did text, reason text, bytes bigint)
+    join archiver.backups as b on b.id = one.id
+    where t.job_id = ${jobId} and t.state = 'finished'
+    order by t.id, b.id`
 }
 
 /** Starts a job of an archive. Throws NotFound, and Conflict while one of it has not finished. Resolves with the job's id. */

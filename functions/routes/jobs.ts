@@ -3,7 +3,7 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { cleanupTasks } from 'db/domain/cleanup'
 import { jobStatuses, jobTriggers, jobTypes } from 'db/domain/job'
 import { phases } from 'db/domain/task'
-import { cancelJob, getJob, listJobs, listJobStacks } from 'db/queries/jobs'
+import { cancelJob, getJob, listJobs, listJobStacks, listTouchedBackups } from 'db/queries/jobs'
 import { audit } from '../audit.ts'
 import type { Env, Server } from '../context.ts'
 import { atLeast } from '../middleware/session.ts'
@@ -107,6 +107,17 @@ const JobStack = z
       .openapi({ description: 'The steps of archiving it so far, with when each began' }),
   })
   .openapi('JobStack')
+
+const TouchedBackup = z
+  .object({
+    id: z.number().int(),
+    stack_name: z.string(),
+    path: z.string(),
+    did: z.enum(['deleted', 'trashed', 'restored', 'verified', 'corrupt', 'missing', 'kept']),
+    reason: z.string(),
+    bytes: z.number(),
+  })
+  .openapi('TouchedBackup')
 
 export const exampleJob = {
   id: 123,
@@ -227,18 +238,35 @@ export function jobs({ sql }: Server) {
         path: '/{id}',
         tags,
         summary: 'One job',
-        description: 'The job, and in `metrics` each of its stacks: status, downtime, size, progress while it runs.',
+        description:
+          'The job; in `metrics` each of its stacks: status, downtime, size, progress while it runs; in `backups` those that were there before and that it read, removed or moved.',
         request: { params },
         responses: {
-          200: json(z.object({ job: Job, metrics: z.array(JobStack) }), 'The job with its stacks', {
-            job: exampleJob,
-            metrics: [exampleJobStack],
-          }),
+          200: json(
+            z.object({ job: Job, metrics: z.array(JobStack), backups: z.array(TouchedBackup) }),
+            'The job with its stacks',
+            {
+              job: exampleJob,
+              metrics: [exampleJobStack],
+              backups: [
+                {
+                  id: 12,
+                  stack_name: 'wiki',
+                  path: 'nightly/wiki/20261001_020004_wiki.tar.zst',
+                  did: 'deleted',
+                  reason: 'retention of archive "nightly": no rule keeps it',
+                  bytes: 702_545_920,
+                },
+              ],
+            },
+          ),
         },
       }),
       async (c) => {
         const { id } = c.req.valid('param')
-        return c.json({ job: await getJob(sql, id), metrics: await listJobStacks(sql, id) }, 200)
+        const job = await getJob(sql, id)
+        const [metrics, backups] = [await listJobStacks(sql, id), await listTouchedBackups(sql, id)]
+        return c.json({ job, metrics, backups }, 200)
       },
     )
     .openapi(

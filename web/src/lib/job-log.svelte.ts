@@ -2,7 +2,7 @@
 // shows some of its log.
 import type { LogFilter } from './log-lines.ts'
 import { LogView } from './log-view.svelte.ts'
-import type { Job, JobStack, LogLine } from './rows.ts'
+import type { JobDetail, LogLine } from './rows.ts'
 import { openStream } from './stream.ts'
 
 /** Milliseconds in which lines are gathered before they are drawn. */
@@ -41,7 +41,7 @@ export class JobLog {
     this.#views.delete(view)
   }
 
-  start(onStatus: (status: { job: Job; metrics: JobStack[] }) => void): () => void {
+  start(onStatus: (status: JobDetail) => void): () => void {
     const close = openStream({
       address: () => `/api/jobs/${this.#id}/events?last_line=${this.#received}&newest=${newest}`,
       on: {

@@ -30,6 +30,7 @@ export class LogView {
   #answered = new Map<number, number>()
   #asked = new Map<number, Promise<Page>>()
   #early: LogLine[] = []
+  #indexing: Promise<void> | undefined
   #closed = false
 
   /** `lastLine`: the newest one known. */
@@ -108,17 +109,22 @@ export class LogView {
     this.#came++
   }
 
-  /** Asks the server where the lines are. */
-  async index(): Promise<void> {
-    if (this.#all) return
+  /** Asks the server where the lines are; resolves when it has said so. */
+  index(): Promise<void> {
+    if (this.#all) return Promise.resolve()
+    return (this.#indexing ??= this.#index().finally(() => (this.#indexing = undefined)))
+  }
+
+  async #index(): Promise<void> {
     this.ready = false
-    try {
-      const { count, lines, last_line } = await api.jobs.logIndex(this.#id, this.filter)
-      if (this.#closed) return
-      ;[this.count, this.#firsts, this.#lastLine, this.ready] = [count, lines, last_line, true]
-      this.take(this.#early.splice(0))
-    } catch {
-      if (!this.#closed) setTimeout(() => void this.index(), retryMilliseconds)
+    for (; !this.#closed && !this.ready;) {
+      try {
+        const { count, lines, last_line } = await api.jobs.logIndex(this.#id, this.filter)
+        ;[this.count, this.#firsts, this.#lastLine, this.ready] = [count, lines, last_line, true]
+        this.take(this.#early.splice(0))
+      } catch {
+        await new Promise((done) => setTimeout(done, retryMilliseconds))
+      }
     }
   }
 

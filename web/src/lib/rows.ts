@@ -20,7 +20,9 @@ export type ArchiveBody = Required<
   >
 >
 export type Job = InferResponseType<Api['jobs']['$get'], 200>['jobs'][number]
-export type JobStack = InferResponseType<Api['jobs'][':id']['$get'], 200>['metrics'][number]
+export type JobStack = JobDetail['metrics'][number]
+export type JobDetail = InferResponseType<Api['jobs'][':id']['$get'], 200>
+export type TouchedBackup = JobDetail['backups'][number]
 export type LogLine = InferResponseType<Api['jobs'][':id']['log']['tail']['$get'], 200>['lines'][number]
 export type Backup = InferResponseType<Api['backups']['$get'], 200>['backups'][number]
 export type Dashboard = InferResponseType<Api['dashboard']['$get'], 200>
