@@ -128,7 +128,7 @@ export function log({ sql, live, log, stopping }: Server) {
     .openapi(
       createRoute({
         method: 'get',
-        path: '/{id}/log/index',
+        path: '/{id}/log/places',
         tags,
         summary: 'Where lines are',
         description:
@@ -142,7 +142,7 @@ export function log({ sql, live, log, stopping }: Server) {
               lines: z.array(z.number().int()),
               last_line: z.number().int().openapi({ description: 'The newest line that was looked at' }),
             }),
-            'The index',
+            'Where they are',
             { count: 412, step: indexStep, lines: [3, 20_412, 81_003], last_line: 100_000 },
           ),
         },

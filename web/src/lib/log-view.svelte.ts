@@ -119,7 +119,7 @@ export class LogView {
     this.ready = false
     for (; !this.#closed && !this.ready;) {
       try {
-        const { count, lines, last_line } = await api.jobs.logIndex(this.#id, this.filter)
+        const { count, lines, last_line } = await api.jobs.logPlaces(this.#id, this.filter)
         ;[this.count, this.#firsts, this.#lastLine, this.ready] = [count, lines, last_line, true]
         this.take(this.#early.splice(0))
       } catch {

@@ -7,7 +7,7 @@ import { answer, param, texts } from './request.ts'
 
 const { api } = client
 type JobQuery = InferRequestType<typeof api.jobs.$get>['query']
-type LogQuery = InferRequestType<(typeof api.jobs)[':id']['log']['index']['$get']>['query']
+type LogQuery = InferRequestType<(typeof api.jobs)[':id']['log']['places']['$get']>['query']
 
 export const jobs = {
   list: (filter: {
@@ -24,8 +24,8 @@ export const jobs = {
     cursor?: string | undefined
   }) => answer(api.jobs.$get({ query: texts(filter) as JobQuery })),
   get: (id: number) => answer(api.jobs[':id'].$get({ param: param(id) })),
-  logIndex: (id: number, { after, ...filter }: LogFilter) =>
-    answer(api.jobs[':id'].log.index.$get({ param: param(id), query: logQuery(filter, after) })),
+  logPlaces: (id: number, { after, ...filter }: LogFilter) =>
+    answer(api.jobs[':id'].log.places.$get({ param: param(id), query: logQuery(filter, after) })),
   logTail: (id: number, { after, ...filter }: LogFilter, limit: number) =>
     answer(
       api.jobs[':id'].log.tail.$get({
