@@ -209,8 +209,8 @@ export function jobs({ sql }: Server) {
               .transform((text) => text === 'true')
               .optional()
               .openapi({ type: 'boolean', description: 'Dry runs alone, or none of them', example: 'false' }),
-            from: moment.openapi({ description: 'Asked for at this moment or later' }),
-            to: moment.openapi({ description: 'Asked for before this moment' }),
+            from: moment.openapi({ description: 'Asked for at this moment or later', example: '2026-11-01T00:00:00Z' }),
+            to: moment.openapi({ description: 'Asked for before this moment', example: '2026-12-01T00:00:00Z' }),
             search: text.min(1).max(200).optional().openapi({
               description: 'In the name of the archive or a stack, or in the reason, whatever its case',
               example: 'wiki',
