@@ -22,7 +22,14 @@ export function openReport(task: AgentTask, server: Server, log: Logger): TaskRe
   let seq = 0
   let sending: Promise<void> = Promise.resolve()
   let timer: NodeJS.Timeout | undefined
-  const progress: TaskProgress = { phase: 'resolve', files: 0, bytes: 0, total_bytes: null, stopped_at: null }
+  const progress: TaskProgress = {
+    phase: 'resolve',
+    files: 0,
+    bytes: 0,
+    total_bytes: null,
+    stopped_at: null,
+    steps: [{ phase: 'resolve', at: new Date().toISOString() }],
+  }
 
   /** One batch after the other, so that lines keep their order; what fails stays and is sent again. */
   async function flush(signal?: AbortSignal): Promise<void> {
@@ -50,13 +57,18 @@ export function openReport(task: AgentTask, server: Server, log: Logger): TaskRe
     },
     phase(phase) {
       progress.phase = phase
+      progress.steps = [...(progress.steps ?? []), { phase, at: new Date().toISOString() }]
       server.progressed()
     },
     async finish(outcome, signal) {
       clearTimeout(timer)
       await Promise.race([sending, aborted(signal)])
       await flush(signal)
-      await server.finish(task.id, outcome, signal)
+      await server.finish(
+        task.id,
+        task.kind === 'archive_stack' ? { ...outcome, steps: progress.steps } : outcome,
+        signal,
+      )
     },
   }
 }

@@ -155,6 +155,7 @@ create table archiver.job_stacks (
   not_covered text[] not null default '{}'::text[],
   pull jsonb,
   reclaimed_bytes bigint not null default 0,
+  steps jsonb not null default '[]'::jsonb,
   constraint job_stacks_host_id_fkey FOREIGN KEY (host_id) REFERENCES archiver.hosts(id) ON DELETE SET NULL,
   constraint job_stacks_job_id_fkey FOREIGN KEY (job_id) REFERENCES archiver.jobs(id) ON DELETE CASCADE,
   constraint job_stacks_pkey PRIMARY KEY (id),
@@ -183,6 +184,7 @@ create table archiver.jobs (
   phase smallint not null default 0,
   results jsonb not null default '{}'::jsonb,
   log_pruned_at timestamp with time zone,
+  phase_times jsonb not null default '{}'::jsonb,
   constraint jobs_archive_id_fkey FOREIGN KEY (archive_id) REFERENCES archiver.archives(id) ON DELETE SET NULL,
   constraint jobs_job_type_check CHECK ((job_type = ANY (ARRAY['archive'::text, 'retention'::text, 'cleanup'::text, 'restore'::text, 'verify'::text, 'download'::text]))),
   constraint jobs_phase_check CHECK (((phase >= 0) AND (phase <= 3))),
@@ -1035,6 +1037,39 @@ AS $function$
 begin
   perform graphile_worker.add_job('note_job', json_build_object('job_id', new.id, 'status', new.status), max_attempts := 3);
   return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.note_last_steps()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update archiver.job_stacks as s set steps = new.outcome -> 'steps' where s.id = new.job_stack_id;
+  return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.note_phase()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  new.phase_times := new.phase_times || jsonb_build_object(new.phase, clock_timestamp());
+  return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.note_steps()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  new.steps := new.progress -> 'steps';
+  return new;
 end
 $function$
 ;

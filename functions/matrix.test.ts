@@ -64,6 +64,7 @@ const mayAsk: Record<string, Actor[] | typeof open> = {
   'POST /api/jobs/{id}/cancel': operators,
   'GET /api/jobs/{id}/log': everybody,
   'GET /api/jobs/{id}/log/tail': everybody,
+  'GET /api/jobs/{id}/log/places': everybody,
   'GET /api/jobs/{id}/events': everybody,
   'GET /api/events': everybody,
   'GET /metrics': everybody,

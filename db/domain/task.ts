@@ -114,6 +114,14 @@ export interface TaskProgress {
   total_bytes: number | null
   /** When the first container was stopped, ISO 8601; null while the stack is up. */
   stopped_at: string | null
+  /** The steps so far, in order. */
+  steps?: Step[]
+}
+
+/** When a step of archiving began, ISO 8601. */
+export interface Step {
+  phase: Phase
+  at: string
 }
 
 export interface TaskLogLine {
@@ -198,4 +206,5 @@ export interface TaskOutcome {
   /** What the backup holds; none when none was made. */
   packed?: PackedSource[]
   pull: PullResult | null
+  steps?: Step[] | undefined
 }

@@ -9,7 +9,7 @@ import {
   type JobTrigger,
   type JobType,
 } from '../domain/job.ts'
-import type { PullResult, TaskProgress } from '../domain/task.ts'
+import type { CareResult, PullResult, Step, TaskProgress } from '../domain/task.ts'
 
 export interface Job {
   id: number
@@ -37,6 +37,8 @@ export interface Job {
   scheduled_for: Date | null
   /** 0 initialise, 1 stacks, 2 retention, 3 finalise. */
   phase: number
+  /** When phases 2 and 3 began, by their numbers. */
+  phase_times: Record<string, string>
   results: JobResults
 }
 
@@ -65,6 +67,8 @@ export interface JobStack {
   not_covered: string[]
   pull: PullResult | null
   reclaimed_bytes: number
+  /** The steps of archiving it so far, with when each began. */
+  steps: Step[]
 }
 
 export interface JobFilter {
@@ -72,6 +76,14 @@ export interface JobFilter {
   stack_id?: number | undefined
   type?: JobType | undefined
   status?: JobStatus | undefined
+  triggered_by?: JobTrigger | undefined
+  is_dry_run?: boolean | undefined
+  /** Asked for at this moment or later. */
+  from?: string | undefined
+  /** Asked for before this moment. */
+  to?: string | undefined
+  /** In the archive's name, a stack's or the reason, whatever its case. */
+  search?: string | undefined
   /** Only jobs older than this id. */
   before?: number | undefined
   limit: number
@@ -79,7 +91,7 @@ export interface JobFilter {
 
 /** Newest first. */
 export async function listJobs(sql: Sql, filter: JobFilter): Promise<Job[]> {
-  const { archive_id, stack_id, type, status, before, limit } = filter
+  const { archive_id, stack_id, type, status, triggered_by, is_dry_run, from, to, search, before, limit } = filter
   // conditions that are not asked for are not in the question, so that each has the plan of its own index
   return sql<Job[]>`
     ${jobRows(sql)}
@@ -87,6 +99,11 @@ export async function listJobs(sql: Sql, filter: JobFilter): Promise<Job[]> {
       ${archive_id === undefined ? sql`` : sql`and j.archive_id = ${archive_id}`}
       ${type === undefined ? sql`` : sql`and j.job_type = ${type}`}
       ${status === undefined ? sql`` : sql`and j.status = ${status} ${isFinished(status) ? sql`` : unfinished(sql)}`}
+      ${triggered_by === undefined ? sql`` : sql`and j.triggered_by = ${triggered_by}`}
+      ${is_dry_run === undefined ? sql`` : sql`and j.is_dry_run = ${is_dry_run}`}
+      ${from === undefined ? sql`` : sql`and j.created_at >= ${from}`}
+      ${to === undefined ? sql`` : sql`and j.created_at < ${to}`}
+      ${search === undefined ? sql`` : mentioning(sql, containing(search))}
       ${before === undefined ? sql`` : sql`and j.id < ${before}`}
       ${stack_id === undefined ? sql`` : ofStack(sql, stack_id)}
     order by j.id desc
@@ -100,6 +117,16 @@ function unfinished(sql: Sql) {
 
 function ofStack(sql: Sql, id: number) {
   return sql`and exists (select from archiver.job_stacks as s where s.job_id = j.id and s.stack_id = ${id})`
+}
+
+function mentioning(sql: Sql, pattern: string) {
+  return sql`and (j.archive_name ilike ${pattern} or j.reason ilike ${pattern} or exists (
+    select from archiver.job_stacks as s where s.job_id = j.id and s.stack_name ilike ${pattern}))`
+}
+
+/** The pattern of texts that contain this one. */
+export function containing(text: string): string {
+  return `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`
 }
 
 /** Throws NotFound. */
@@ -132,6 +159,21 @@ export async function listJobStacks(sql: Query, jobId: number): Promise<JobStack
     left join archiver.backups as b on b.job_id = s.job_id and b.stack_id = s.stack_id
     where s.job_id = ${jobId}
     order by s.id`
+}
+
+/** What became of an existing backup in a job. */
+export type TouchedBackup = Pick<CareResult, 'id' | 'did' | 'reason' | 'bytes'> & { stack_name: string; path: string }
+
+/** The backups that a job read, removed or moved; of tasks that have ended. */
+export async function listTouchedBackups(sql: Query, jobId: number): Promise<TouchedBackup[]> {
+  return sql<TouchedBackup[]>`
+    select b.id, b.stack_name, b.path, one.did, coalesce(one.reason, '') as reason, coalesce(one.bytes, 0) as bytes
+    from archiver.tasks as t
+    cross join jsonb_to_recordset(case when jsonb_typeof(t.outcome -> 'backups') = 'array' then t.outcome -> 'backups' else '[]' end)
+      as one (id bigint, did text, reason text, bytes bigint)
+    join archiver.backups as b on b.id = one.id
+    where t.job_id = ${jobId} and t.state = 'finished'
+    order by t.id, b.id`
 }
 
 /** Starts a job of an archive. Throws NotFound, and Conflict while one of it has not finished. Resolves with the job's id. */

@@ -1,5 +1,6 @@
 import type { Query, Sql } from '../connect.ts'
-import type { LogLevel } from '../domain/job.ts'
+import { logLevels, type LogLevel } from '../domain/job.ts'
+import { containing } from './jobs.ts'
 
 export interface LogLine {
   /** Counts from 1 within the job; lines become visible in this order. */
@@ -11,14 +12,49 @@ export interface LogLine {
   stack_name: string | null
 }
 
-/** Lines after `after`, oldest first, at most `limit`; those of one stack when it is named. */
+export interface LogFilter {
+  /** Only lines after this one. */
+  after: number
+  /** Of the stack of this name. */
+  stack?: string | undefined
+  /** Of this level or a graver one. */
+  level?: LogLevel | undefined
+  /** Whose text contains this, whatever its case. */
+  search?: string | undefined
+}
+
+/** Lines oldest first, at most `limit`. */
 export async function listLogLines(
   sql: Query,
   jobId: number,
-  options: { after: number; limit: number; stack?: string | undefined },
+  options: LogFilter & { limit: number },
 ): Promise<LogLine[]> {
-  const { stack } = options
-  return sql<LogLine[]>`${logRows(sql, jobId, options.after, stack)} limit ${options.limit}`
+  return sql<LogLine[]>`
+    select l.line, l.at, l.level, l.text, s.stack_name
+    from archiver.log_lines as l
+    left join archiver.job_stacks as s on s.id = l.job_stack_id
+    where ${matching(sql, jobId, options)}
+    order by l.line
+    limit ${options.limit}`
+}
+
+/**
+ * How many lines up to `last` match, and the number of every `step`th of them, the first included: from there any others are
+ * read by their place, however long the log.
+ */
+export async function indexLog(
+  sql: Query,
+  jobId: number,
+  filter: LogFilter & { last: number },
+  step: number,
+): Promise<{ count: number; lines: number[] }> {
+  const [index] = await sql<[{ count: number; lines: number[] }]>`
+    select count(*) as count, coalesce(array_agg(line) filter (where (n - 1) % ${step}::bigint = 0), '{}') as lines
+    from (
+      select l.line, row_number() over (order by l.line) as n from archiver.log_lines as l
+      where ${matching(sql, jobId, filter)} and l.line <= ${filter.last}
+    ) as found`
+  return index
 }
 
 /** The whole log in batches of 1,000 lines, for sending it as a file without holding it in memory. */
@@ -32,19 +68,19 @@ export async function* readLog(sql: Sql, jobId: number, stack?: string): AsyncGe
   }
 }
 
-function logRows(sql: Query, jobId: number, after: number, stack: string | undefined) {
-  const ofStack =
-    stack === undefined
-      ? sql``
-      : sql`
-    and l.job_stack_id in (
-      select s.id from archiver.job_stacks as s where s.job_id = ${jobId} and s.stack_name = ${stack})`
+/** Conditions that are not asked for are not in the question, so that each has the plan of its own index. */
+function matching(sql: Query, jobId: number, { after, stack, level, search }: LogFilter) {
+  const graver = level === undefined ? [] : logLevels.slice(logLevels.indexOf(level))
   return sql`
-    select l.line, l.at, l.level, l.text, s.stack_name
-    from archiver.log_lines as l
-    left join archiver.job_stacks as s on s.id = l.job_stack_id
-    where l.job_id = ${jobId} and l.line > ${after} ${ofStack}
-    order by l.line`
+    l.job_id = ${jobId} and l.line > ${after}
+    ${
+      stack === undefined
+        ? sql``
+        : sql`and l.job_stack_id in (
+            select s.id from archiver.job_stacks as s where s.job_id = ${jobId} and s.stack_name = ${stack})`
+    }
+    ${level === undefined ? sql`` : sql`and l.level = any (${graver})`}
+    ${search === undefined ? sql`` : sql`and l.text ilike ${containing(search)}`}`
 }
 
 const pruneBatch = 10_000

@@ -3,12 +3,12 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { cleanupTasks } from 'db/domain/cleanup'
 import { jobStatuses, jobTriggers, jobTypes } from 'db/domain/job'
 import { phases } from 'db/domain/task'
-import { cancelJob, getJob, listJobs, listJobStacks } from 'db/queries/jobs'
+import { cancelJob, getJob, listJobs, listJobStacks, listTouchedBackups } from 'db/queries/jobs'
 import { audit } from '../audit.ts'
 import type { Env, Server } from '../context.ts'
 import { atLeast } from '../middleware/session.ts'
 import { answerInvalid } from '../problems.ts'
-import { cursor, filterId, json, largeId, limit, page, pathId, smallId, time } from './definitions.ts'
+import { cursor, filterId, json, largeId, limit, page, pathId, smallId, text, time } from './definitions.ts'
 
 const RetentionResult = z.object({
   stack_id: z.number().int(),
@@ -57,6 +57,9 @@ export const Job = z
       .openapi({ description: 'What it was asked beyond its archive' }),
     scheduled_for: time.nullable().openapi({ description: 'When its schedule was due' }),
     phase: z.number().int().openapi({ description: '0 initialise, 1 stacks, 2 retention, 3 finalise' }),
+    phase_times: z.record(z.string(), z.string()).openapi({
+      description: 'When phases 2 and 3 began, by their numbers; 0 begins with `created_at`, 1 with `start_time`',
+    }),
     results: z
       .object({ retention: z.array(RetentionResult).optional(), findings: z.array(Finding).optional() })
       .openapi({ description: 'What retention or a cleanup came to; in a dry run, what it would come to' }),
@@ -99,8 +102,22 @@ const JobStack = z
       .nullable()
       .openapi({ description: 'What pulling its images came to' }),
     reclaimed_bytes: z.number().openapi({ description: 'Freed by retention' }),
+    steps: z
+      .array(z.object({ phase: z.enum(phases), at: z.string() }))
+      .openapi({ description: 'The steps of archiving it so far, with when each began' }),
   })
   .openapi('JobStack')
+
+const TouchedBackup = z
+  .object({
+    id: z.number().int(),
+    stack_name: z.string(),
+    path: z.string(),
+    did: z.enum(['deleted', 'trashed', 'restored', 'verified', 'corrupt', 'missing', 'kept']),
+    reason: z.string(),
+    bytes: z.number(),
+  })
+  .openapi('TouchedBackup')
 
 export const exampleJob = {
   id: 123,
@@ -124,6 +141,7 @@ export const exampleJob = {
   options: {},
   scheduled_for: null,
   phase: 3,
+  phase_times: { 2: '2026-11-23T01:02:10.000Z', 3: '2026-11-23T01:02:11.000Z' },
   results: { retention: [{ stack_id: 7, stack_name: 'wiki', kept: 12, removed: 1, waits: '', bytes: 702_545_920 }] },
 }
 
@@ -150,8 +168,14 @@ export const exampleJobStack = {
   not_covered: [],
   pull: null,
   reclaimed_bytes: 702_545_920,
+  steps: [
+    { phase: 'resolve', at: '2026-11-23T01:00:01.000Z' },
+    { phase: 'stop', at: '2026-11-23T01:00:02.000Z' },
+    { phase: 'pack', at: '2026-11-23T01:00:03.100Z' },
+  ],
 }
 
+const moment = z.iso.datetime('must be a moment such as 2026-11-23T00:00:00Z').optional()
 const tags = ['Jobs']
 const params = pathId(largeId)
 
@@ -176,6 +200,21 @@ export function jobs({ sql }: Server) {
               .enum(jobStatuses, `must be one of ${jobStatuses.join(', ')}`)
               .optional()
               .openapi({ example: 'failed' }),
+            triggered_by: z
+              .enum(jobTriggers, `must be one of ${jobTriggers.join(', ')}`)
+              .optional()
+              .openapi({ example: 'schedule' }),
+            is_dry_run: z
+              .enum(['true', 'false'], 'must be true or false')
+              .transform((text) => text === 'true')
+              .optional()
+              .openapi({ type: 'boolean', description: 'Dry runs alone, or none of them', example: 'false' }),
+            from: moment.openapi({ description: 'Asked for at this moment or later', example: '2026-11-01T00:00:00Z' }),
+            to: moment.openapi({ description: 'Asked for before this moment', example: '2026-12-01T00:00:00Z' }),
+            search: text.min(1).max(200).optional().openapi({
+              description: 'In the name of the archive or a stack, or in the reason, whatever its case',
+              example: 'wiki',
+            }),
             limit: limit(50, 500),
             cursor,
           }),
@@ -199,18 +238,35 @@ export function jobs({ sql }: Server) {
         path: '/{id}',
         tags,
         summary: 'One job',
-        description: 'The job, and in `metrics` each of its stacks: status, downtime, size, progress while it runs.',
+        description:
+          'The job; in `metrics` each of its stacks: status, downtime, size, progress while it runs; in `backups` those that were there before and that it read, removed or moved.',
         request: { params },
         responses: {
-          200: json(z.object({ job: Job, metrics: z.array(JobStack) }), 'The job with its stacks', {
-            job: exampleJob,
-            metrics: [exampleJobStack],
-          }),
+          200: json(
+            z.object({ job: Job, metrics: z.array(JobStack), backups: z.array(TouchedBackup) }),
+            'The job with its stacks',
+            {
+              job: exampleJob,
+              metrics: [exampleJobStack],
+              backups: [
+                {
+                  id: 12,
+                  stack_name: 'wiki',
+                  path: 'nightly/wiki/20261001_020004_wiki.tar.zst',
+                  did: 'deleted',
+                  reason: 'retention of archive "nightly": no rule keeps it',
+                  bytes: 702_545_920,
+                },
+              ],
+            },
+          ),
         },
       }),
       async (c) => {
         const { id } = c.req.valid('param')
-        return c.json({ job: await getJob(sql, id), metrics: await listJobStacks(sql, id) }, 200)
+        const job = await getJob(sql, id)
+        const [metrics, backups] = [await listJobStacks(sql, id), await listTouchedBackups(sql, id)]
+        return c.json({ job, metrics, backups }, 200)
       },
     )
     .openapi(

@@ -45,6 +45,29 @@ async function fill(id: number, lines: number): Promise<void> {
   await sql`update archiver.jobs set last_line = last_line + ${lines} where id = ${id}`
 }
 
+test('lines are found by text, level and stack: how many, where, and page by page', async () => {
+  const job = await running('found', 1000)
+  const { sql } = server.database
+  await sql`update archiver.log_lines set level = 'error', text = '100 % Wrong' where job_id = ${job.id} and line % 4 = 0`
+  const [{ count: wrong }] = await sql<[{ count: number }]>`
+    select count(*) as count from archiver.log_lines where job_id = ${job.id} and level = 'error'`
+  const ask = async (what: string) => (await server.ask('viewer', 'GET', `/api/jobs/${job.id}/log/${what}`)).body
+  const all = await ask('places')
+  expect(all).toMatchObject({ count: all.last_line, step: 200 })
+  expect(all.lines.slice(0, 3)).toEqual([1, 201, 401])
+  const found = await ask('places?search=100%20%25%20wrong')
+  expect(found.count).toBe(wrong)
+  expect(found.lines).toEqual([4, 804])
+  expect(await ask('places?level=warn')).toEqual(found)
+  expect((await ask('places?level=warn&last_line=900')).count).toBe(wrong - 225)
+  expect((await ask('places?search=100%25%25')).count, 'no pattern').toBe(0)
+  expect((await ask('places?stack=nobody')).count).toBe(0)
+  const second = await ask(`tail?level=warn&limit=200&last_line=${found.lines[1] - 1}`)
+  expect(second.lines[0]).toMatchObject({ line: 804, level: 'error', text: '100 % Wrong' })
+  expect((await server.ask('viewer', 'GET', `/api/jobs/${job.id}/log/places?level=loud`)).status).toBe(422)
+  await job.finish()
+})
+
 test('Not again: a log append that rewrites the whole log', async () => {
   const bytesFor = async (taskId: number, seq: number) => {
     const lines = Array.from({ length: 100 }, (_, index) => ({

@@ -4,7 +4,7 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { isFinished, logLevels } from 'db/domain/job'
 import type { TypedResponse } from 'hono'
 import { getJob } from 'db/queries/jobs'
-import { listLogLines, readLog } from 'db/queries/logs'
+import { indexLog, listLogLines, readLog } from 'db/queries/logs'
 import type { Env, Server } from '../context.ts'
 import { followJob } from '../follow-job.ts'
 import { logText } from '../log-text.ts'
@@ -45,6 +45,27 @@ const lastLine = z
   .optional()
   .openapi({ type: 'integer', description: 'Only lines after this one', example: 40 })
 
+const newest = z
+  .string()
+  .regex(/^[0-9]{1,7}$/, 'must be a whole number')
+  .transform(Number)
+  .optional()
+  .openapi({ type: 'integer', description: 'Of the lines written already, at most the last so many', example: 500 })
+const lines = {
+  stack,
+  level: z
+    .enum(logLevels, `must be one of ${logLevels.join(', ')}`)
+    .optional()
+    .openapi({ description: 'Only lines of this level or a graver one', example: 'warn' }),
+  search: text
+    .min(1)
+    .max(200)
+    .optional()
+    .openapi({ description: 'Only lines whose text contains this, whatever its case', example: 'error' }),
+}
+/** Lines that lie between two numbers of an index. */
+const indexStep = 200
+
 export function log({ sql, live, log, stopping }: Server) {
   return new OpenAPIHono<Env>({ defaultHook: answerInvalid })
     .openapi(
@@ -84,8 +105,9 @@ export function log({ sql, live, log, stopping }: Server) {
         path: '/{id}/log/tail',
         tags,
         summary: 'New log lines',
-        description: 'Lines after `last_line`. Ask again with the answer’s `last_line` until `complete` is true.',
-        request: { params, query: z.object({ last_line: lastLine, stack, limit: limit(500, 5000) }) },
+        description:
+          'Lines after `last_line`, or those among them that are asked for. Ask again with the answer’s `last_line` until `complete` is true.',
+        request: { params, query: z.object({ last_line: lastLine, ...lines, limit: limit(500, 5000) }) },
         responses: {
           200: json(
             z.object({ lines: z.array(Line), last_line: z.number().int(), complete: z.boolean(), job: Job }),
@@ -95,12 +117,41 @@ export function log({ sql, live, log, stopping }: Server) {
         },
       }),
       async (c) => {
-        const { last_line = 0, stack, limit } = c.req.valid('query')
+        const { last_line = 0, limit, ...filter } = c.req.valid('query')
         // the job first: a line that it does not count yet may come, one that it counts is there
         const job = await getJob(sql, c.req.valid('param').id)
-        const lines = await listLogLines(sql, job.id, { after: last_line, limit, stack })
+        const lines = await listLogLines(sql, job.id, { ...filter, after: last_line, limit })
         const complete = isFinished(job.status) && lines.length < limit
         return c.json({ lines, last_line: lines.at(-1)?.line ?? last_line, complete, job }, 200)
+      },
+    )
+    .openapi(
+      createRoute({
+        method: 'get',
+        path: '/{id}/log/places',
+        tags,
+        summary: 'Where lines are',
+        description:
+          'How many lines match, and the number of every 200th of them, beginning with the first. The page of matches that begins at one of these numbers is `log/tail` with the same filters, `last_line` one less and `limit=200`.',
+        request: { params, query: z.object({ last_line: lastLine, ...lines }) },
+        responses: {
+          200: json(
+            z.object({
+              count: z.number().int(),
+              step: z.number().int(),
+              lines: z.array(z.number().int()),
+              last_line: z.number().int().openapi({ description: 'The newest line that was looked at' }),
+            }),
+            'Where they are',
+            { count: 412, step: indexStep, lines: [3, 20_412, 81_003], last_line: 100_000 },
+          ),
+        },
+      }),
+      async (c) => {
+        const { last_line: after = 0, ...filter } = c.req.valid('query')
+        const { id, last_line: last } = await getJob(sql, c.req.valid('param').id)
+        const { count, lines } = await indexLog(sql, id, { ...filter, after, last }, indexStep)
+        return c.json({ count, step: indexStep, lines, last_line: last }, 200)
       },
     )
     .openapi(
@@ -110,8 +161,8 @@ export function log({ sql, live, log, stopping }: Server) {
         tags,
         summary: 'Follow a job',
         description:
-          'An event stream: `log` with a log line, its number as id; `status` with the job and its stacks, as `GET /api/jobs/{id}`; `end` when the job has ended and all lines are sent. Resumes after `Last-Event-ID`.',
-        request: { params, query: z.object({ last_line: lastLine }) },
+          'An event stream: `log` with a log line, its number as id; `status` with the job and its stacks, as `GET /api/jobs/{id}`; `end` when the job has ended and all lines are sent. Resumes after `Last-Event-ID`. With `newest`, of the lines written already only so many are sent: gaps show in the numbers.',
+        request: { params, query: z.object({ last_line: lastLine, newest }) },
         responses: {
           200: {
             description: 'The events',
@@ -131,7 +182,9 @@ export function log({ sql, live, log, stopping }: Server) {
           resumed !== undefined && /^[0-9]{1,15}$/.test(resumed)
             ? Number(resumed)
             : (c.req.valid('query').last_line ?? 0)
-        return eventStream(c, stopping, (out) => followJob({ sql, live, log }, job.id, after, out))
+        const { newest } = c.req.valid('query')
+        const from = newest === undefined ? after : Math.max(after, job.last_line - newest)
+        return eventStream(c, stopping, (out) => followJob({ sql, live, log }, job.id, from, out))
       },
     )
 }

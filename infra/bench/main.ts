@@ -1,11 +1,12 @@
-// `npm run bench -- log api`: the figures of the control plane, on the embedded PostgreSQL as people run it.
+// `npm run bench -- log api web`: the figures of control plane and pages, on the embedded PostgreSQL as people run it.
 import '../start/follow-parent.ts'
 import { cpus, totalmem } from 'node:os'
 import { api } from './api.ts'
 import { log } from './log.ts'
+import { web } from './web.ts'
 import { tableOf, type Row } from './measure.ts'
 
-const benches: Record<string, () => Promise<Row[]>> = { log, api }
+const benches: Record<string, () => Promise<Row[]>> = { log, api, web }
 const wanted = process.argv.slice(2).filter((name) => !name.startsWith('-'))
 const unknown = wanted.filter((name) => !(name in benches))
 if (unknown.length > 0) {

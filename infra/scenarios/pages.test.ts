@@ -12,7 +12,7 @@ import { api } from '../testbed/api.ts'
 import { launchBrowser, open } from '../testbed/browser.ts'
 import { temporaryFolder } from '../testbed/folders.ts'
 import { makeHouse } from '../testbed/house.ts'
-import { complaintsOf, faultsOf, signIn } from '../testbed/pages.ts'
+import { complaintsOf, faultsOf, firstLoadOf, signIn } from '../testbed/pages.ts'
 import { startServer } from '../testbed/processes.ts'
 import { run } from '../testbed/run.ts'
 import { until } from '../testbed/until.ts'
@@ -92,6 +92,12 @@ test('every page is accessible, fits a phone and shows names as text', async () 
     await page.getByText(text).or(page.getByPlaceholder(text)).filter({ visible: true }).first().waitFor()
     expect(await faultsOf(page)).toEqual([])
   }
+  const small = 150 * 1024
+  const dashboard = () => page.getByText('Recent jobs').waitFor()
+  expect(await firstLoadOf(page, house.server.url, dashboard), 'JavaScript of the dashboard').toBeLessThan(small)
+  const logShown = () => page.locator('[data-line]').first().waitFor()
+  expect(await firstLoadOf(page, `${house.server.url}/history/${job.id}`, logShown), 'of a job').toBeLessThan(small)
+
   await open(page, `${house.server.url}/archives/${archive}`)
   await page.getByRole('button', { name: 'Delete archive' }).click()
   await page.getByRole('alertdialog', { name: `Delete archive ${hostile}?` }).waitFor()

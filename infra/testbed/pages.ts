@@ -1,6 +1,7 @@
 // What tests of pages look at, whatever the page is about.
+import { gzipSync } from 'node:zlib'
 import { AxeBuilder } from '@axe-core/playwright'
-import type { Page } from 'playwright-core'
+import type { Page, Response } from 'playwright-core'
 import { networkChanged, open } from './browser.ts'
 import { adminPassword } from './processes.ts'
 
@@ -62,4 +63,19 @@ export async function faultsOf(page: Page): Promise<string[]> {
     for (const { id, nodes } of violations) faults.push(`${about}: ${id} at ${nodes.map(({ target }) => target)}`)
   }
   return faults
+}
+
+/** Bytes of JavaScript that a browser fetches to show this page for the first time, gzipped, until `ready`. */
+export async function firstLoadOf(page: Page, url: string, ready: () => Promise<unknown>): Promise<number> {
+  const session = await page.context().newCDPSession(page)
+  await session.send('Network.clearBrowserCache')
+  const sizes: Promise<number>[] = []
+  const note = (response: Response) => {
+    if (response.url().endsWith('.js')) sizes.push(response.body().then((body) => gzipSync(body).length))
+  }
+  page.on('response', note)
+  await open(page, url)
+  await ready()
+  page.off('response', note)
+  return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0)
 }

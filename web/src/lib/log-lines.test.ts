@@ -1,32 +1,24 @@
 import { expect, test } from 'vitest'
-import { asText, chunkSize, cutAtMatches, inChunks, matching } from './log-lines.ts'
+import { asText, cutAtMatches, lineOf, matches } from './log-lines.ts'
 import type { LogLine } from './rows.ts'
 
-const lines = (from: number, to: number): LogLine[] =>
-  Array.from({ length: to - from + 1 }, (_, at) => ({
-    line: from + at,
-    at: '2026-11-23T12:00:00Z',
-    level: 'info',
-    text: `line ${from + at}`,
-    stack_name: (from + at) % 2 ? 'wiki' : null,
-  }))
-
-test('lines that arrive bit by bit keep their order, and full chunks are left as they are', () => {
-  let chunks = inChunks([], lines(1, 150))
-  chunks = inChunks(chunks, lines(151, 450))
-  const [first] = chunks
-  chunks = inChunks(chunks, lines(451, 600))
-  chunks = inChunks(chunks, lines(601, 601))
-  expect(chunks.map((chunk) => chunk.length)).toEqual([chunkSize, chunkSize, chunkSize, 1])
-  expect(chunks[0]).toBe(first)
-  expect(chunks.flat().map(({ line }) => line)).toEqual(Array.from({ length: 601 }, (_, at) => at + 1))
+const line = (number: number, more: Partial<LogLine> = {}): LogLine => ({
+  line: number,
+  at: '2026-11-23T12:00:00Z',
+  level: 'info',
+  text: `Line ${number}`,
+  stack_name: null,
+  ...more,
 })
 
-test('search looks at text and stack, whatever the case', () => {
-  const chunks = inChunks([], lines(1, 500))
-  expect(matching(chunks, 'LINE 49').flat()).toHaveLength(11)
-  expect(matching(chunks, 'Wiki').flat()).toHaveLength(250)
-  expect(matching(chunks, '')).toBe(chunks)
+test('a line matches by stack, by level or a graver one, by text whatever its case, and by its number', () => {
+  const warning = line(7, { level: 'warn', stack_name: 'wiki' })
+  expect(matches(warning, { after: 0 })).toBe(true)
+  expect(matches(warning, { after: 0, level: 'info', stack: 'wiki', search: 'LINE 7' })).toBe(true)
+  expect(matches(warning, { after: 0, level: 'error' })).toBe(false)
+  expect(matches(warning, { after: 0, stack: 'wik' })).toBe(false)
+  expect(matches(warning, { after: 0, search: 'line 8' })).toBe(false)
+  expect(matches(warning, { after: 7 })).toBe(false)
 })
 
 test('matches are cut out of their line', () => {
@@ -36,5 +28,11 @@ test('matches are cut out of their line', () => {
 })
 
 test('copied text carries time, level and stack', () => {
-  expect(asText([lines(1, 2)], 'Europe/Berlin')).toBe('13:00:00 INFO  [wiki] line 1\n13:00:00 INFO  line 2')
+  expect(asText([line(1, { stack_name: 'wiki' }), line(2)], 'Europe/Berlin')).toBe(
+    '13:00:00 INFO  [wiki] Line 1\n13:00:00 INFO  Line 2',
+  )
+})
+
+test('an address may point at a line', () => {
+  expect(['#L12', '#L0', '#L1x', '', '#12'].map(lineOf)).toEqual([12, null, null, null, null])
 })

@@ -1,30 +1,27 @@
-// Log lines in chunks, so that a million of them can be drawn a few hundred at a time.
+// What lines of a log look like as text.
+import { logLevels } from 'db/domain/job'
 import { timeOfDay } from './format.ts'
 import type { LogLine } from './rows.ts'
 
-/** Lines drawn, or left out, together. */
-export const chunkSize = 200
-
-export type Chunks = readonly (readonly LogLine[])[]
-
-/** The chunks with more lines at their end; full ones are taken over as they are. */
-export function inChunks(chunks: Chunks, lines: readonly LogLine[]): Chunks {
-  const open = chunks.at(-1)
-  const kept = open && open.length < chunkSize ? chunks.slice(0, -1) : chunks
-  const rest = kept === chunks ? lines : [...(open ?? []), ...lines]
-  const added: LogLine[][] = []
-  for (let at = 0; at < rest.length; at += chunkSize) added.push(rest.slice(at, at + chunkSize))
-  return [...kept, ...added]
+/** Which lines of a job's log. */
+export interface LogFilter {
+  /** Of the stack of this name. */
+  stack?: string | undefined
+  /** Of this level or a graver one. */
+  level?: LogLine['level'] | undefined
+  /** Whose text contains this, whatever its case. */
+  search?: string | undefined
+  /** After the line of this number. */
+  after: number
 }
 
-/** Those lines whose text or stack contains what is looked for, whatever its case. */
-export function matching(chunks: Chunks, wanted: string): Chunks {
-  const needle = wanted.toLowerCase()
-  if (needle === '') return chunks
-  const has = (text: string) => text.toLowerCase().includes(needle)
-  return inChunks(
-    [],
-    chunks.flatMap((lines) => lines.filter((line) => has(line.text) || has(line.stack_name ?? ''))),
+/** As the server decides it, for lines that come while somebody looks. */
+export function matches({ line, level, text, stack_name }: LogLine, filter: LogFilter): boolean {
+  return (
+    line > filter.after &&
+    (filter.stack === undefined || stack_name === filter.stack) &&
+    (filter.level === undefined || logLevels.indexOf(level) >= logLevels.indexOf(filter.level)) &&
+    (filter.search === undefined || text.toLowerCase().includes(filter.search.toLowerCase()))
   )
 }
 
@@ -45,13 +42,16 @@ export function cutAtMatches(text: string, wanted: string): string[] {
 }
 
 /** As copied: one line each, with time and level. */
-export function asText(chunks: Chunks, timeZone: string): string {
-  return chunks
-    .flatMap((lines) =>
-      lines.map(({ at, level, stack_name, text }) => {
-        const about = stack_name ? `[${stack_name}] ` : ''
-        return `${timeOfDay(new Date(at), timeZone)} ${level.toUpperCase().padEnd(5)} ${about}${text}`
-      }),
-    )
+export function asText(lines: readonly LogLine[], timeZone: string): string {
+  return lines
+    .map(({ at, level, stack_name, text }) => {
+      const about = stack_name ? `[${stack_name}] ` : ''
+      return `${timeOfDay(new Date(at), timeZone)} ${level.toUpperCase().padEnd(5)} ${about}${text}`
+    })
     .join('\n')
+}
+
+/** The line an address such as `/history/3#L12` points at. */
+export function lineOf(hash: string): number | null {
+  return Number(/^#L([1-9][0-9]{0,14})$/.exec(hash)?.[1] ?? 0) || null
 }
