@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { launchBrowser, open } from '../testbed/browser.ts'
 import { temporaryFolder } from '../testbed/folders.ts'
 import { makeHouse, type House } from '../testbed/house.ts'
-import { complaintsOf, faultsOf, signIn } from '../testbed/pages.ts'
-import { adminPassword, type TestProcess } from '../testbed/processes.ts'
+import { addUser, complaintsOf, faultsOf, hasFocus, signIn, tabTo } from '../testbed/pages.ts'
+import type { TestProcess } from '../testbed/processes.ts'
 import { until } from '../testbed/until.ts'
 
 const hostile = '<img src=x onerror=alert(1)>'
@@ -30,11 +30,7 @@ beforeAll(async () => {
   browser = things.use(await launchBrowser())
   page = await (await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 844 } })).newPage()
   await signIn(page, house.server.url)
-  for (const role of ['viewer', 'operator']) {
-    const data = { username: role, email: `${role}@example.org`, password: adminPassword, role }
-    const made = await page.request.post(at('/api/users'), { data, headers: { origin: house.server.url } })
-    expect(made.status(), await made.text()).toBe(201)
-  }
+  for (const role of ['viewer', 'operator'] as const) await addUser(house.server.url, role, role)
   complaints = complaintsOf(page)
 })
 
@@ -43,15 +39,6 @@ afterAll(() => things.disposeAsync())
 const button = (name: string | RegExp) => page.getByRole('button', { name })
 const field = (name: string) => page.getByLabel(name, { exact: true })
 const at = (path: string) => house.server.url + path
-/** As somebody without a mouse gets there. */
-async function tabTo(target: Locator, key = 'Tab'): Promise<void> {
-  await target.waitFor({ state: 'attached' })
-  for (let presses = 0; presses < 150; presses++) {
-    if (await target.evaluate((element) => element.matches(':focus'))) return
-    await page.keyboard.press(key)
-  }
-  throw new Error(`The keyboard does not reach ${target.toString()}`)
-}
 
 async function press(target: Locator, key = 'Enter'): Promise<void> {
   await tabTo(target)
@@ -65,7 +52,7 @@ async function type(target: Locator, text: string): Promise<void> {
   else await page.keyboard.type(text)
 }
 
-const focused = (target: Locator) => until('the focus', () => target.evaluate((element) => element.matches(':focus')))
+const focused = (target: Locator) => until('the focus', () => hasFocus(target))
 
 /** Browsers complain of every refusal, those that were wanted included. */
 const unexpected = () => complaints.filter((text) => !/status of (409|422)/.test(text))

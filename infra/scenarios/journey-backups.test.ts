@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { launchBrowser, open } from '../testbed/browser.ts'
 import { temporaryFolder } from '../testbed/folders.ts'
 import { makeHouse, type House } from '../testbed/house.ts'
-import { complaintsOf, faultsOf, signIn } from '../testbed/pages.ts'
+import { complaintsOf, faultsOf, signIn, tabTo } from '../testbed/pages.ts'
 import { adminPassword } from '../testbed/processes.ts'
 import { run } from '../testbed/run.ts'
 import { until } from '../testbed/until.ts'
@@ -67,18 +67,6 @@ const go = (path: string) => open(page, house.server.url + path)
 const rowOf = ({ id }: Backup) => page.locator(`[data-backup="${id}"]`)
 const button = (name: string | RegExp) => page.getByRole('button', { name })
 
-/** Presses Tab until what has this text or label has the focus. */
-async function tabTo(name: string): Promise<void> {
-  for (let presses = 0; presses < 80; presses++) {
-    await page.keyboard.press('Tab')
-    const focused = page.locator(':focus')
-    if ((await focused.count()) === 0) continue
-    const [text, label] = [await focused.textContent(), await focused.getAttribute('aria-label')]
-    if ([text?.trim(), label].includes(name)) return
-  }
-  throw new Error(`Tab does not reach “${name}”`)
-}
-
 test('a backup says by its page how it is, why it stays, what is in it and how it came about', async () => {
   await go(`/backups/${newest().id}`)
   await page.getByText('It stays as').waitFor()
@@ -92,21 +80,21 @@ test('a backup says by its page how it is, why it stays, what is in it and how i
 })
 
 test('by keyboard alone a backup goes to the trash and comes back', async () => {
-  await tabTo('Delete')
+  await tabTo(page.getByRole('button', { name: 'Delete', exact: true }))
   await page.keyboard.press('Enter')
   await page.getByRole('alertdialog', { name: /^Delete the backup of wiki of / }).waitFor()
   await page.getByText(/go to the trash of host/).waitFor()
   expect(await faultsOf(page)).toEqual([])
   await page.keyboard.press('Escape')
-  await tabTo('Delete')
+  await tabTo(page.getByRole('button', { name: 'Delete', exact: true }))
   await page.keyboard.press('Enter')
-  await tabTo('Delete the backup')
+  await tabTo(page.getByRole('button', { name: 'Delete the backup', exact: true }))
   await page.keyboard.press('Enter')
   await page.getByText('In the trash').first().waitFor()
   await page.getByText('goes for good').waitFor()
   expect(existsSync(fileOf(newest()))).toBe(false)
   expect(await faultsOf(page)).toEqual([])
-  await tabTo('Take back')
+  await tabTo(page.getByRole('button', { name: 'Take back', exact: true }))
   await page.keyboard.press('Enter')
   await page.getByText('Taken out of the trash', { exact: true }).waitFor()
   await button('Delete').waitFor()

@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url'
 import { connect } from 'db/connect'
 import { claimTask, finishTask, heartbeat, reportStacks, startAgent } from 'db/queries/agent'
 import type { Stack } from 'db/queries/stacks'
-import type { Browser, Locator, Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { launchBrowser, open } from '../testbed/browser.ts'
 import { good, status } from '../../functions/testing/agent.ts'
 import { makeHouse, type House } from '../testbed/house.ts'
-import { complaintsOf, faultsOf, signIn } from '../testbed/pages.ts'
+import { complaintsOf, faultsOf, signIn, tabTo } from '../testbed/pages.ts'
 import { adminPassword } from '../testbed/processes.ts'
 import { run } from '../testbed/run.ts'
 import { until } from '../testbed/until.ts'
@@ -80,15 +80,6 @@ const reported = (name: string) => ({
   mounts: [],
   own: false,
 })
-
-/** Goes on with the Tab key until it is there, as somebody without a mouse does. */
-async function tabTo(target: Locator): Promise<void> {
-  for (let presses = 0; presses < 80; presses++) {
-    await page.keyboard.press('Tab')
-    if (await target.evaluate((element) => element.matches(':focus'))) return
-  }
-  throw new Error(`${target} is not reached by the Tab key`)
-}
 
 /** As another server or an agent would change it, with the notice that it did. */
 async function change(resource: string, work: (sql: House['database']['sql']) => Promise<unknown>): Promise<void> {

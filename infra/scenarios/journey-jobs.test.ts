@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { launchBrowser, open } from '../testbed/browser.ts'
 import { makeHouse, type House } from '../testbed/house.ts'
-import { complaintsOf, faultsOf, signIn } from '../testbed/pages.ts'
+import { complaintsOf, faultsOf, signIn, tabTo } from '../testbed/pages.ts'
 import { adminPassword } from '../testbed/processes.ts'
 import { until } from '../testbed/until.ts'
 
@@ -104,16 +104,6 @@ test('from the history to a line of a long log, with the keyboard alone', async 
   await page.keyboard.press('End')
   await line(long).waitFor()
 })
-
-/** Presses Tab until this has the focus. */
-async function tabTo(target: ReturnType<Page['locator']>): Promise<void> {
-  await target.waitFor()
-  for (let press = 0; press < 60; press++) {
-    if (await target.evaluate((element) => element === element.ownerDocument.activeElement)) return
-    await page.keyboard.press('Tab')
-  }
-  throw new Error(`Tab does not lead to ${target}`)
-}
 
 test('an address leads to its line; levels narrow the log; copying says how much it was', async () => {
   await page.setViewportSize({ width: 1280, height: 844 })

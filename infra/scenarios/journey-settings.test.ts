@@ -7,7 +7,7 @@ import { startMailServer } from '../../functions/testing/mail-server.ts'
 import { launchBrowser, open } from '../testbed/browser.ts'
 import { temporaryFolder } from '../testbed/folders.ts'
 import { makeHouse, type House } from '../testbed/house.ts'
-import { addUser, complaintsOf, faultsOf, signIn } from '../testbed/pages.ts'
+import { addUser, complaintsOf, faultsOf, hasFocus, signIn, tabTo } from '../testbed/pages.ts'
 import { adminPassword } from '../testbed/processes.ts'
 import { until } from '../testbed/until.ts'
 
@@ -45,27 +45,14 @@ const said = (text: string) => page.getByRole('status').filter({ hasText: text }
 async function refused(field: string, text: string, typed?: string) {
   const input = page.getByLabel(field, { exact: true })
   await page.getByText(text, { exact: true }).waitFor()
-  await until(`${field} to have the focus`, () => input.evaluate((input) => input === document.activeElement))
+  await until(`${field} to have the focus`, () => hasFocus(input))
   expect(await input.getAttribute('aria-invalid')).toBe('true')
   if (typed !== undefined) expect(await input.inputValue()).toBe(typed)
 }
 
-/** Tab by Tab to what has this accessible name. */
-async function tabTo(name: string) {
-  for (let tabs = 0; tabs < 60; tabs++) {
-    await page.keyboard.press('Tab')
-    const here = await page.evaluate(() => {
-      const at = document.activeElement as HTMLInputElement | null
-      return at?.labels?.[0]?.textContent?.trim() ?? at?.textContent?.trim() ?? ''
-    })
-    if (here.startsWith(name)) return
-  }
-  throw new Error(`No Tab leads to ${name}`)
-}
-
 test('one signs in and switches maintenance mode with the keyboard alone', async () => {
   await go('/settings/general')
-  await tabTo('User name')
+  await tabTo(page.getByLabel('User name'))
   await page.keyboard.press('Enter')
   await page.getByText('Enter your user name.').waitFor()
   await page.keyboard.type('admin')
@@ -74,15 +61,13 @@ test('one signs in and switches maintenance mode with the keyboard alone', async
   await page.keyboard.press('Enter')
   await page.getByText('User name or password is wrong.').waitFor()
   expect(await faultsOf(page)).toEqual([])
-  await until('the password to have the focus', () =>
-    page.getByLabel('Password').evaluate((input) => input === document.activeElement),
-  )
+  await until('the password to have the focus', () => hasFocus(page.getByLabel('Password')))
   await page.keyboard.press('Control+a')
   await page.keyboard.type(adminPassword)
   await page.keyboard.press('Enter')
   await heading('General').waitFor()
 
-  await tabTo('Maintenance mode')
+  await tabTo(page.getByLabel('Maintenance mode'))
   await page.keyboard.press('Space')
   await said('Maintenance mode is on.')
   await page.getByText('Maintenance mode is on: schedules wait.').waitFor()
@@ -349,7 +334,7 @@ test('a profile: address, password, other browsers, theme', async () => {
     await page.getByLabel('Current password').fill(adminPassword)
     await press('Change password')
     await said('Your password is changed.')
-    await page.getByRole('button', { name: /^Sign out: / }).waitFor({ state: 'hidden' })
+    await page.getByRole('button', { name: /^Sign out: Chrome/ }).waitFor({ state: 'hidden' })
     await other.reload()
     await other.getByRole('heading', { name: 'Sign in' }).waitFor()
     await page.getByRole('radio', { name: 'Light' }).check()

@@ -1,7 +1,7 @@
 // What tests of pages look at, whatever the page is about.
 import { gzipSync } from 'node:zlib'
 import { AxeBuilder } from '@axe-core/playwright'
-import type { Page, Response } from 'playwright-core'
+import type { Locator, Page, Response } from 'playwright-core'
 import { networkChanged, open } from './browser.ts'
 import { adminPassword } from './processes.ts'
 
@@ -59,7 +59,9 @@ export async function faultsOf(page: Page): Promise<string[]> {
     const about = `${new URL(page.url()).pathname}, ${colorScheme}, ${width} px`
     const tooWide = await page.locator('html').evaluate((html) => html.scrollWidth - html.clientWidth)
     if (tooWide > 0) faults.push(`${about}: scrolls sideways by ${tooWide} px`)
-    const { violations } = await new AxeBuilder({ page }).analyze()
+    // there are no frames, for which axe would open a page of its own each time
+    const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ['violations'] })
+    const { violations } = await axe.analyze()
     for (const { id, nodes } of violations) faults.push(`${about}: ${id} at ${nodes.map(({ target }) => target)}`)
   }
   return faults
@@ -79,3 +81,15 @@ export async function firstLoadOf(page: Page, url: string, ready: () => Promise<
   page.off('response', note)
   return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0)
 }
+
+/** Goes there with the keyboard, as somebody without a mouse does. */
+export async function tabTo(target: Locator, key: 'Tab' | 'Shift+Tab' = 'Tab'): Promise<void> {
+  await target.waitFor({ state: 'attached' })
+  for (let presses = 0; presses < 150; presses++) {
+    if (await hasFocus(target)) return
+    await target.page().keyboard.press(key)
+  }
+  throw new Error(`The keyboard does not reach ${target.toString()}`)
+}
+
+export const hasFocus = (target: Locator): Promise<boolean> => target.evaluate((element) => element.matches(':focus'))

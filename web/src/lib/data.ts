@@ -15,7 +15,8 @@ export const activeJobs = new Live(async () => {
     api.jobs.list({ status: 'running', limit: 20 }),
     api.jobs.list({ status: 'queued', limit: 20 }),
   ])
-  return [...running.jobs, ...queued.jobs]
+  // one that began between the two answers is in both
+  return [...running.jobs, ...queued.jobs.filter(({ id }) => !running.jobs.some((job) => job.id === id))]
 }, ['jobs'])
 
 export const settings = new Live(api.settings.get, ['settings'])

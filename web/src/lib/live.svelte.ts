@@ -13,19 +13,25 @@ export class Live<T> {
   #problem = $state.raw<Problem>()
   #load: () => Promise<T>
   #subscribe: () => void
+  #watched = false
   #fetching = false
   #again = false
 
   constructor(load: () => Promise<T>, resources: readonly Resource[], id: number | null = null) {
     this.#load = load
     this.#subscribe = createSubscriber(() => {
+      this.#watched = true
       void this.refresh()
-      return events.on((change) => {
+      const stop = events.on((change) => {
         const concerns =
           change === 'everything' ||
           (resources.includes(change.resource) && (id === null || change.id === null || change.id === id))
         if (concerns) void this.refresh()
       })
+      return () => {
+        this.#watched = false
+        stop()
+      }
     })
   }
 
@@ -64,7 +70,8 @@ export class Live<T> {
       this.#fetching = false
       if (!this.#again) return
       this.#again = false
-      void this.refresh()
+      // what it asks for may be gone together with whoever looked
+      if (this.#watched) void this.refresh()
     }, calm)
   }
 }

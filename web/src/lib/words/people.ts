@@ -57,6 +57,7 @@ export const sessions = {
   begun: 'signed in',
   used: 'used',
   from: (address: string) => `from ${address}`,
+  endOf: (device: string) => `Sign out: ${device}`,
   device: (browser: string, system: string) => `${browser} on ${system}`,
   unknownBrowser: 'A browser',
   unknownSystem: 'an unknown system',
