@@ -6,8 +6,8 @@ export default defineConfig({
   test: {
     globalSetup: ['infra/testbed/postgres-setup.ts'],
     sequence: { sequencer: Order },
-    // One more than the cores of a small machine: scenarios wait for containers most of their time.
-    maxWorkers: 3,
+    // Twice the cores of a small machine: scenarios wait for containers most of their time.
+    maxWorkers: 4,
     projects: [
       {
         test: {
