@@ -257,8 +257,11 @@ describe('following changes', () => {
     await eventually(() => seen.map(({ resource }) => resource).sort()).toEqual([
       'archives',
       'backups',
+      'downloads',
       'hosts',
       'jobs',
+      'mails',
+      'settings',
       'stacks',
     ])
     seen.length = 0
