@@ -10,6 +10,7 @@ import {
   type EngineReply,
   type EngineRequest,
   type PackFolderRequest,
+  type PackFolderResult,
   type PackRequest,
   type PackResult,
   type SurveyRequest,
@@ -23,8 +24,12 @@ type OnEvent = (event: EngineEvent) => void
 export interface Engine extends AsyncDisposable {
   readonly pid: number | undefined
   /** One request at a time. Rejects with an EngineError, or with the signal's reason once it has aborted. */
-  pack(request: Omit<PackRequest, 'op'>, onEvent: OnEvent): Promise<PackResult>
-  packFolder(request: Omit<PackFolderRequest, 'op'>, onEvent: OnEvent): Promise<PackResult>
+  /** Begins to pack; the steps of `Packing` in pack.ts follow, the first of which may be left out. */
+  open(request: Omit<PackRequest, 'op'>, onEvent: OnEvent): Promise<void>
+  readAhead(onEvent: OnEvent): Promise<void>
+  read(onEvent: OnEvent): Promise<void>
+  finish(onEvent: OnEvent): Promise<PackResult>
+  packFolder(request: Omit<PackFolderRequest, 'op'>, onEvent: OnEvent): Promise<PackFolderResult>
   verify(request: Omit<VerifyRequest, 'op'>, onEvent: OnEvent): Promise<VerifyResult>
   survey(request: Omit<SurveyRequest, 'op'>, onEvent: OnEvent): Promise<SurveyResult>
   /** Ends the process by SIGKILL, which a stopped process obeys too. */
@@ -106,8 +111,11 @@ export function startEngine({ signal }: { signal?: AbortSignal } = {}): Engine {
     get pid() {
       return child.pid
     },
-    pack: (request, onEvent) => ask<PackResult>({ op: 'pack', ...request }, onEvent),
-    packFolder: (request, onEvent) => ask<PackResult>({ op: 'packFolder', ...request }, onEvent),
+    open: (request, onEvent) => ask<void>({ op: 'open', ...request }, onEvent),
+    readAhead: (onEvent) => ask<void>({ op: 'readAhead' }, onEvent),
+    read: (onEvent) => ask<void>({ op: 'read' }, onEvent),
+    finish: (onEvent) => ask<PackResult>({ op: 'finish' }, onEvent),
+    packFolder: (request, onEvent) => ask<PackFolderResult>({ op: 'packFolder', ...request }, onEvent),
     survey: (request, onEvent) => ask<SurveyResult>({ op: 'survey', ...request }, onEvent),
     verify: (request, onEvent) => ask<VerifyResult>({ op: 'verify', ...request }, onEvent),
     kill() {

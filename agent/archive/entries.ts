@@ -1,6 +1,6 @@
-// Hands what the walk found to the writer of a backup, one entry at a time, and tells what became of each.
+// Hands what the walk found to the writer of a folder backup, one entry at a time, and tells what became of each.
 import { closeSync, constants, fstatSync, openSync, readlinkSync, type BigIntStats } from 'node:fs'
-import type { BackupWriter, Metadata, SpecialKind } from './backup-writer.ts'
+import type { FolderWriter, Metadata, SpecialKind } from './folder-writer.ts'
 import { EngineError, type PackResult } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
 import type { Remarks } from './remarks.ts'
@@ -12,11 +12,11 @@ export class Entries {
   written = 0
   /** First name of each file with further names still to come. */
   readonly #names = new Map<string, { name: string; more: number }>()
-  readonly #writer: BackupWriter
+  readonly #writer: FolderWriter
   readonly #remarks: Remarks
   readonly #pulse: Pulse
 
-  constructor(writer: BackupWriter, remarks: Remarks, pulse: Pulse) {
+  constructor(writer: FolderWriter, remarks: Remarks, pulse: Pulse) {
     this.#writer = writer
     this.#remarks = remarks
     this.#pulse = pulse
@@ -45,7 +45,7 @@ export class Entries {
     if (stat.nlink === 1n) return false
     const known = this.#names.get(identity(stat))
     if (!known) return false
-    this.#writer.hardLink(name, metadataOf(stat), known.name)
+    this.#writer.hardLink(name, known.name)
     this.written++
     if (--known.more === 0) this.#names.delete(identity(stat))
     return true
@@ -144,7 +144,6 @@ export class Entries {
   }
 
   async #pause(): Promise<void> {
-    if (this.#writer.full) await this.#writer.drain()
     if (this.#pulse.due()) await this.#pulse.beat()
   }
 }

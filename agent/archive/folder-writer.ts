@@ -21,7 +21,6 @@ import {
 } from 'node:fs'
 import { createHash, type Hash } from 'node:crypto'
 import { join } from 'node:path'
-import type { BackupWriter, Metadata, SpecialKind } from './backup-writer.ts'
 import { writing } from './out-file.ts'
 import type { AppendedFile } from './protocol.ts'
 import type { Remarks } from './remarks.ts'
@@ -32,6 +31,16 @@ import { bytes, latin1, openFolder, type OpenFolder } from './walk.ts'
 const MiB = 1024 * 1024
 /** Zeros of this length, aligned, become a hole where the source has some. */
 const hole = Buffer.alloc(64 * 1024)
+
+export interface Metadata {
+  /** The 12 permission bits. */
+  mode: number
+  uid: number
+  gid: number
+  mtimeNs: bigint
+}
+
+export type SpecialKind = 'fifo' | 'characterDevice' | 'blockDevice'
 
 interface MadeFolder {
   name: string
@@ -50,8 +59,8 @@ interface MadeFile {
   hasHoles: boolean
 }
 
-export class FolderWriter implements BackupWriter {
-  readonly full = false
+/** Names and targets are bytes as latin1. An EngineError thrown by any of it ends the archive. */
+export class FolderWriter {
   readonly #path: string
   readonly #root: OpenFolder
   readonly #remarks: Remarks
@@ -72,6 +81,7 @@ export class FolderWriter implements BackupWriter {
     this.#writing(() => empty(path))
   }
 
+  /** Of the backup itself, so that it never becomes part of itself. */
   stat(): BigIntStats {
     return fstatSync(this.#root.fd, { bigint: true })
   }
@@ -86,7 +96,8 @@ export class FolderWriter implements BackupWriter {
     this.#folders.enter({ name, folder, metadata })
   }
 
-  hardLink(name: string, _: Metadata, first: string): void {
+  /** One more name of what was written as `first`. */
+  hardLink(name: string, first: string): void {
     const path = this.#place(name)
     this.#writing(() => this.#reaching(first, (existing) => linkSync(bytes(existing), bytes(path))))
     this.#tree.addFurtherName(name, first)
@@ -98,6 +109,7 @@ export class FolderWriter implements BackupWriter {
     this.#tree.add(name, this.#setByPath(path, metadata), { target })
   }
 
+  /** Throws a system error when this one cannot be kept. */
   special(name: string, metadata: Metadata, kind: SpecialKind, rdev: bigint): void {
     const path = bytes(this.#place(name))
     try {
@@ -111,6 +123,7 @@ export class FolderWriter implements BackupWriter {
     this.#tree.add(name, this.#setByPath(path, metadata))
   }
 
+  /** Exactly `size` bytes follow by `readFrom` and `zeros`, then `endFile`. */
   beginFile(name: string, metadata: Metadata, size: number, hasHoles: boolean): void {
     const path = bytes(this.#place(name))
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
@@ -119,12 +132,14 @@ export class FolderWriter implements BackupWriter {
     this.#file = { name, metadata, fd, size, at: 0, hash: createHash('sha256'), hasHoles }
   }
 
+  /** Takes up to `most` bytes from where an open file stands; answers how many, 0 at its end. Throws that file's errors as they are. */
   readFrom(fd: number, most: number): number {
     const length = readSync(fd, this.#buffer, 0, Math.min(most, this.#buffer.length), null)
     this.#write(this.#buffer.subarray(0, length))
     return length
   }
 
+  /** Writes up to `most` zeros; answers how many. */
   zeros(most: number): number {
     const file = this.#current()
     const length = Math.min(most, hole.length)
@@ -153,9 +168,7 @@ export class FolderWriter implements BackupWriter {
     this.endFile()
   }
 
-  async drain(): Promise<void> {}
-
-  async finish(): Promise<{ size_bytes: number; sha256: string; lost_count: number }> {
+  finish(): { size_bytes: number; sha256: string; lost_count: number } {
     this.#folders.leaveAll()
     for (const [what, count] of this.#lost) {
       const why = process.getuid?.() === 0 ? 'the file system does not take it' : 'the agent does not run as root'

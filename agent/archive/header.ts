@@ -35,11 +35,15 @@ export interface EntryHead {
   /** Of devices. */
   major?: number
   minor?: number
+  /** Further pax records, such as those of attributes. */
+  records?: string
+  /** Bytes of the file with its holes; `size` are then those of its map and its data. */
+  sparseSize?: number
 }
 
 export function encodeHead(entry: EntryHead): Buffer {
   const records = paxRecords(entry)
-  const block = ustarBlock(entry)
+  const block = ustarBlock(entry.sparseSize === undefined ? entry : { ...entry, name: sparseName(entry.name) })
   if (records === '') return block
   const filling = Buffer.alloc(paddedSize(records.length))
   filling.write(records, 'latin1')
@@ -66,11 +70,17 @@ export function paddedSize(size: number): number {
 function paxRecords(entry: EntryHead): string {
   const { name, linkname = '', mtimeNs, size, uid, gid } = entry
   let names = ''
-  if (name.length > 100) names += paxRecord('path', name)
+  if (entry.sparseSize !== undefined) names += paxRecord('GNU.sparse.name', name)
+  else if (name.length > 100) names += paxRecord('path', name)
   if (linkname.length > 100) names += paxRecord('linkpath', linkname)
   // pax names are UTF-8 unless said otherwise; readers convert them, and would change or refuse other bytes
   if (names !== '' && !isUtf8(Buffer.from(names, 'latin1'))) names = paxRecord('hdrcharset', 'BINARY') + names
-  let records = names
+  let records = names + (entry.records ?? '')
+  if (entry.sparseSize !== undefined)
+    records +=
+      paxRecord('GNU.sparse.major', '1') +
+      paxRecord('GNU.sparse.minor', '0') +
+      paxRecord('GNU.sparse.realsize', String(entry.sparseSize))
   const seconds = mtimeNs / 1_000_000_000n
   if (mtimeNs < 0n || seconds > 0o77777777777n || seconds * 1_000_000_000n !== mtimeNs) {
     records += paxRecord('mtime', decimalSeconds(mtimeNs))
@@ -81,8 +91,30 @@ function paxRecords(entry: EntryHead): string {
   return records
 }
 
+/** What readers see that know nothing of holes; those that do take GNU.sparse.name. */
+function sparseName(name: string): string {
+  const slash = name.lastIndexOf('/')
+  return `${name.slice(0, slash + 1)}GNUSparseFile.0/${name.slice(slash + 1)}`
+}
+
+/** The map of a sparse file, which stands before its data: GNU tar's "PAX Format, Version 1.0". */
+export function sparseMap(extents: readonly { offset: number; length: number }[]): Buffer {
+  const numbers = [extents.length, ...extents.flatMap(({ offset, length }) => [offset, length])]
+  const text = Buffer.from(numbers.map((number) => `${number}\n`).join(''))
+  return Buffer.concat([text, Buffer.alloc(paddedSize(text.length) - text.length)])
+}
+
+/** A global pax header that says nothing, `length` bytes long, of whole blocks. */
+export function encodeComment(length: number): Buffer {
+  const size = length - BLOCK
+  const head = ustarBlock({ name: 'GlobalHead/skip', typeflag: 'g', mode: 0o644, uid: 0, gid: 0, size, mtimeNs: 0n })
+  if (size === 0) return head
+  const filling = ' '.repeat(size - `${size} comment=\n`.length)
+  return Buffer.concat([head, Buffer.from(`${size} comment=${filling}\n`)])
+}
+
 /** "LENGTH key=value\n", where the length counts its own digits too. */
-function paxRecord(key: string, value: string): string {
+export function paxRecord(key: string, value: string): string {
   const rest = ` ${key}=${value}\n`
   let length = rest.length + 1
   while (String(length).length + rest.length !== length) length = String(length).length + rest.length

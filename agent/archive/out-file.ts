@@ -1,39 +1,93 @@
-// The file a backup is written to, hashed as it is written.
-import { closeSync, constants, fstatSync, openSync, writeSync, type BigIntStats } from 'node:fs'
-import { createHash } from 'node:crypto'
-import { EngineError } from './protocol.ts'
+// The file a backup is written to, at places that are handed out; whoever writes there writes all of it.
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  unlinkSync,
+  writeSync,
+  type BigIntStats,
+} from 'node:fs'
+import { deadMarks } from './frame.ts'
+import { EngineError, type TarFormat } from './protocol.ts'
+import { copyRange, punchHole } from './system-calls.ts'
 import { writeFailure } from './words.ts'
 
+const MiB = 1024 * 1024
+
 export class OutFile {
-  readonly #path: string
-  readonly #fd: number
-  readonly #hash = createHash('sha256')
-  #written = 0
+  readonly path: string
+  readonly fd: number
 
   /** Replaces the content of an existing file; it is the caller who makes and removes files. */
   constructor(path: string) {
-    this.#path = path
-    this.#fd = writing(path, () => openSync(path, constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW))
+    this.path = path
+    this.fd = writing(path, () => openSync(path, constants.O_RDWR | constants.O_TRUNC | constants.O_NOFOLLOW))
   }
 
   stat(): BigIntStats {
-    return fstatSync(this.#fd, { bigint: true })
+    return fstatSync(this.fd, { bigint: true })
   }
 
-  write(bytes: Buffer): void {
-    this.#hash.update(bytes)
-    for (let from = 0; from < bytes.length;) {
-      from += writing(this.#path, () => writeSync(this.#fd, bytes, from))
+  write(bytes: Buffer, offset: number): void {
+    writeAll(this.path, this.fd, bytes, offset)
+  }
+
+  /** What was a frame is skipped by readers from now on, and takes no room where the file system can do without. */
+  kill(format: TarFormat, offset: number, length: number): void {
+    if (!punchHole(this.fd, offset, length)) {
+      const zeros = Buffer.alloc(Math.min(length, MiB))
+      for (let at = 0; at < length; at += zeros.length)
+        this.write(zeros.subarray(0, Math.min(zeros.length, length - at)), offset + at)
     }
-    this.#written += bytes.length
+    for (const { at, bytes } of deadMarks(format, length)) this.write(bytes, offset + at)
   }
 
-  finish(): { size_bytes: number; sha256: string } {
-    return { size_bytes: this.#written, sha256: this.#hash.digest('hex') }
+  cut(length: number): void {
+    writing(this.path, () => ftruncateSync(this.fd, length))
+  }
+
+  flush(): void {
+    writing(this.path, () => fsyncSync(this.fd))
   }
 
   close(): void {
-    closeSync(this.#fd)
+    closeSync(this.fd)
+  }
+}
+
+/** A file without a name, in the folder of `path`: it ends with this process, whatever ends it. */
+export function scratchFile(path: string): number {
+  return writing(path, () => {
+    const fd = openSync(path, 'w+', 0o600)
+    unlinkSync(path)
+    return fd
+  })
+}
+
+function writeAll(path: string, fd: number, bytes: Buffer, offset: number): void {
+  for (let done = 0; done < bytes.length;)
+    done += writing(path, () => writeSync(fd, bytes, done, bytes.length - done, offset + done))
+}
+
+/** Within the kernel where that can do it; `path` is the one written to. */
+export function copyBetween(path: string, from: number, offset: number, to: number, at: number, length: number): void {
+  let done = 0
+  try {
+    done = copyRange(from, offset, to, at, length)
+  } catch (error) {
+    const { code = 'EIO' } = error as NodeJS.ErrnoException
+    if (['ENOSPC', 'EDQUOT', 'EIO', 'EFBIG'].includes(code)) throw new EngineError(code, writeFailure(path, error))
+  }
+  const buffer = done < length ? Buffer.allocUnsafe(MiB) : Buffer.alloc(0)
+  while (done < length) {
+    const read = readSync(from, buffer, 0, Math.min(buffer.length, length - done), offset + done)
+    if (read === 0) throw new EngineError('EIO', `what ${path} takes over ends too early`)
+    writeAll(path, to, buffer.subarray(0, read), at + done)
+    done += read
   }
 }
 

@@ -2,6 +2,9 @@
 // One request at a time; each is answered by any number of progress, note and warning events, then one `done` or `error`.
 import type { ArchiveFormat } from 'db/domain/archive'
 
+/** The formats that are one tar in one file. */
+export type TarFormat = Exclude<ArchiveFormat, 'folder'>
+
 /** A folder that goes into the archive. `path` is absolute, `prefix` its name inside the tar ("shop", "_volumes/shop_db"). */
 export interface Source {
   path: string
@@ -17,8 +20,9 @@ export interface AppendedFile {
   mode: number
 }
 
+/** Begins to pack: opens the sources and the backup, and reads nothing yet. */
 export interface PackRequest {
-  op: 'pack'
+  op: 'open'
   /** Absolute path of an existing file, or for the format folder of an existing folder; its content is replaced. */
   out: string
   format: ArchiveFormat
@@ -30,6 +34,10 @@ export interface PackRequest {
   /** What else is left out: patterns as in a .gitignore at the top of each source. */
   patterns: string[]
   append: AppendedFile[]
+  /** Absolute path of an earlier backup of the same sources, whose frames are taken over where nothing changed; not for folders. */
+  previous: string | null
+  /** Days after which every file is read again whatever its times say. */
+  full_read_every: number
 }
 
 /** Packs an existing folder backup as a .tar.zst: the same entries that the stack's own .tar.zst would have. */
@@ -41,12 +49,14 @@ export interface PackFolderRequest {
   level: number
 }
 
-/** Reads a backup back. If this process packed it, it must also be exactly what was written. */
+/** Reads a backup back, in the state it lies on disk. */
 export interface VerifyRequest {
   op: 'verify'
   /** Absolute path of a file, or of a folder for the format folder. */
   file: string
   format: ArchiveFormat
+  /** Of one with an index: all of it, or the frames alone that stand there as read today, which packing leaves to be read. */
+  frames: 'all' | 'of today'
 }
 
 /** Counts what packing would take, and reads no file. */
@@ -54,7 +64,12 @@ export interface SurveyRequest extends Pick<PackRequest, 'sources' | 'exclude' |
   op: 'survey'
 }
 
-export type EngineRequest = PackRequest | PackFolderRequest | VerifyRequest | SurveyRequest
+/** The further steps of the packing that `open` began. */
+export interface StepRequest {
+  op: 'readAhead' | 'read' | 'finish'
+}
+
+export type EngineRequest = PackRequest | StepRequest | PackFolderRequest | VerifyRequest | SurveyRequest
 
 export interface PackResult {
   /** Regular files of the sources, hard links to one counted each. */
@@ -64,18 +79,28 @@ export interface PackResult {
   others: number
   /** All entries, appended files included. */
   entry_count: number
-  /** Bytes of file content taken from the sources. */
+  /** Bytes of file content that were read for this backup. */
   bytes_read: number
+  /** Bytes of file content that were taken over from an earlier backup. */
+  reused_bytes: number
   /** Bytes of file content, appended files included. */
   content_bytes: number
   /** Bytes of the finished file; of a folder, those of the content of its files. */
   size_bytes: number
-  /** Of the finished file, in hex; of a folder as described in tree-hash.ts. */
+  /** Of the index beside it; 0 for a folder. */
+  index_bytes: number
+  /** "frames:" and the SHA-256 of its frames' SHA-256s; of a folder as described in tree-hash.ts. In hex. */
   sha256: string
   unreadable_count: number
   changed_count: number
   /** Entries whose owner, mode or time the file system of a folder backup did not take. */
   lost_count: number
+}
+
+export interface PackFolderResult {
+  entry_count: number
+  content_bytes: number
+  size_bytes: number
 }
 
 export interface SurveyResult {
@@ -89,9 +114,10 @@ export interface VerifyResult {
   entry_count: number
   content_bytes: number
   size_bytes: number
+  /** As in PackResult; of a file without an index that of the file. */
   sha256: string
-  /** Whether the file was packed by this process and so could be compared with what was written. */
-  compared: boolean
+  /** Of a file: whether the index beside it is whole, and if not, why. Null for a folder, which has none. */
+  index: 'whole' | 'missing' | 'damaged' | null
 }
 
 /** Sent at most four times a second: files and bytes of content dealt with so far. */
@@ -105,8 +131,9 @@ export type RemarkEvent = { type: 'note' | 'warning'; path: string; text: string
 
 export type EngineEvent = ProgressEvent | RemarkEvent
 
-export type EngineReply =
-  { type: 'done'; result: PackResult | VerifyResult | SurveyResult } | { type: 'error'; code: string; message: string }
+export type Result = PackResult | PackFolderResult | VerifyResult | SurveyResult | null
+
+export type EngineReply = { type: 'done'; result: Result } | { type: 'error'; code: string; message: string }
 
 /** Why the archive process could not do what it was asked. `code` is a system error code, or CORRUPT for a failed verify. */
 export class EngineError extends Error {

@@ -14,7 +14,7 @@ export async function readFolderBack(
   folder: string,
   flush: boolean,
   pulse: Pulse,
-): Promise<Omit<VerifyResult, 'compared'>> {
+): Promise<Omit<VerifyResult, 'index'>> {
   if (flush) flushAll(folder)
   const reader = new FolderReader(pulse)
   let at = folder
@@ -69,7 +69,7 @@ class FolderReader {
     if (this.#pulse.due()) await this.#pulse.beat()
   }
 
-  end(): Omit<VerifyResult, 'compared'> {
+  end(): Omit<VerifyResult, 'index'> {
     this.#folders.leaveAll()
     const bytes = { content_bytes: this.#bytes, size_bytes: this.#bytes }
     return { entry_count: this.#entries, ...bytes, sha256: this.#tree.digest() }

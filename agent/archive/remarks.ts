@@ -15,7 +15,7 @@ export class Remarks {
   }
 
   /** An entry could not be opened or visited. What vanished meanwhile was no part of the stack any more: a note. */
-  notRead(name: string, error: NodeJS.ErrnoException, what = 'it'): void {
+  notRead(name: string, error: { code?: string | undefined; message: string }, what = 'it'): void {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return this.note(name, 'vanished while it was read')
     // O_NOFOLLOW met a link, or a folder or readlink met another kind of file
     if (error.code === 'ELOOP' || error.code === 'EINVAL') return this.replaced(name)

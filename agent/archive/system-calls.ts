@@ -1,4 +1,5 @@
-// System calls that Node does not offer: times to the nanosecond, special files, flushing a whole file system.
+// System calls that Node does not offer: times to the nanosecond, special files, holes, extended attributes, copying within
+// the kernel, flushing.
 import { constants } from 'node:os'
 import koffi from 'koffi'
 
@@ -6,6 +7,16 @@ import koffi from 'koffi'
 const libc = koffi.load(null)
 const utimensat = libc.func('int utimensat(int dirfd, const uint8_t *path, const int64_t *times, int flags)')
 const futimens = libc.func('int futimens(int fd, const int64_t *times)')
+
+const lseek = libc.func('int64_t lseek(int fd, int64_t offset, int whence)')
+const flistxattr = libc.func('int64_t flistxattr(int fd, uint8_t *list, uint64_t size)')
+const fgetxattr = libc.func('int64_t fgetxattr(int fd, const char *name, uint8_t *value, uint64_t size)')
+const fsetxattr = libc.func('int fsetxattr(int fd, const char *name, const uint8_t *value, uint64_t size, int flags)')
+const syncFileRange = libc.func('int sync_file_range(int fd, int64_t offset, int64_t nbytes, uint32_t flags)')
+const copyFileRange = libc.func(
+  'int64_t copy_file_range(int from, int64_t *fromAt, int to, int64_t *toAt, uint64_t length, uint32_t flags)',
+)
+const fallocate = libc.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)')
 
 /** <fcntl.h>: paths are relative to the working directory; a link itself is meant. */
 const AT_FDCWD = -100
@@ -34,6 +45,90 @@ export function syncFileSystem(fd: number): void {
   check('syncfs', syncfs(fd))
 }
 
+/** <unistd.h> */
+const SEEK_DATA = 3
+const SEEK_HOLE = 4
+
+export interface Extent {
+  offset: number
+  length: number
+}
+
+/**
+ * Where a file of `size` bytes holds data, in order; what lies between reads as zeros. One extent of all of it where the file
+ * system does not tell.
+ */
+export function dataExtents(fd: number, size: number): Extent[] {
+  const extents: Extent[] = []
+  for (let at = 0; at < size;) {
+    const offset = Number(lseek(fd, at, SEEK_DATA))
+    if (offset < 0) {
+      if (koffi.errno() === constants.errno.ENXIO) break
+      return [{ offset: 0, length: size }]
+    }
+    if (offset >= size) break
+    const end = Math.min(Number(lseek(fd, offset, SEEK_HOLE)), size)
+    if (end <= offset) return [{ offset: 0, length: size }]
+    extents.push({ offset, length: end - offset })
+    at = end
+  }
+  return extents
+}
+
+const list = Buffer.allocUnsafe(64 * 1024)
+const value = Buffer.allocUnsafe(64 * 1024)
+
+/** Extended attributes of an open file, names as latin1, sorted; empty where there are none or the file system has none. */
+export function attributesOf(fd: number): [name: string, value: Buffer][] {
+  const length = Number(flistxattr(fd, list, list.length))
+  if (length <= 0) return []
+  const names = list.toString('latin1', 0, length).split('\0').slice(0, -1).sort()
+  return names.flatMap((name) => {
+    const size = Number(fgetxattr(fd, name, value, value.length))
+    return size < 0 ? [] : [[name, Buffer.from(value.subarray(0, size))] as [string, Buffer]]
+  })
+}
+
+/** Throws a system error. */
+export function setAttribute(fd: number, name: string, bytes: Buffer): void {
+  check(`fsetxattr ${name}`, fsetxattr(fd, name, bytes, bytes.length, 0))
+}
+
+/** <linux/fs.h>: what is being written is waited for, and the rest begun, which protects every page against unseen stores. */
+const SYNC_FILE_RANGE_WAIT_BEFORE = 1
+const SYNC_FILE_RANGE_WRITE = 2
+
+/** Begins to write what is dirty: a later store through mmap into it then moves the file's time. */
+export function beginWriteBack(fd: number): void {
+  syncFileRange(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE)
+}
+
+/**
+ * Copies within the kernel, sharing blocks where the file system can (both ends on block borders). Returns the bytes
+ * copied, fewer at the source's end. Throws a system error.
+ */
+export function copyRange(from: number, fromAt: number, to: number, toAt: number, length: number): number {
+  const source = new BigInt64Array([BigInt(fromAt)])
+  const target = new BigInt64Array([BigInt(toAt)])
+  let copied = 0
+  while (copied < length) {
+    const step = Number(copyFileRange(from, source, to, target, Math.min(length - copied, 1 << 30), 0))
+    if (step < 0) throw systemError('copy_file_range')
+    if (step === 0) break
+    copied += step
+  }
+  return copied
+}
+
+/** <linux/falloc.h> */
+const FALLOC_FL_KEEP_SIZE = 1
+const FALLOC_FL_PUNCH_HOLE = 2
+
+/** Makes a range read as zeros and gives its blocks back; false where the file system cannot. */
+export function punchHole(fd: number, offset: number, length: number): boolean {
+  return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length) === 0
+}
+
 function times(mtimeNs: bigint): BigInt64Array {
   let seconds = mtimeNs / 1_000_000_000n
   if (seconds * 1_000_000_000n > mtimeNs) seconds--
@@ -45,8 +140,11 @@ function terminated(path: Buffer): Buffer {
 }
 
 function check(name: string, result: unknown): void {
-  if (result === 0) return
+  if (result !== 0) throw systemError(name)
+}
+
+function systemError(name: string): Error {
   const errno = koffi.errno()
   const code = Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? 'EIO'
-  throw Object.assign(new Error(`${name} failed: ${code}`), { code })
+  return Object.assign(new Error(`${name} failed: ${code}`), { code })
 }

@@ -56,11 +56,16 @@ export class TarReader {
     return at
   }
 
-  /** Call after the last byte. */
-  end(): void {
+  /** Call where an entry has to be complete. */
+  endOfPiece(): void {
     if (this.#begunLength > 0 || this.#skip > 0 || this.#paxMissing > 0)
       throw new Malformed('the tar ends within an entry')
     if (this.#afterPax) throw new Malformed('the tar ends after a pax header')
+  }
+
+  /** Call after the last byte. */
+  end(): void {
+    this.endOfPiece()
     if (this.#zeroBlocks < 2) throw new Malformed('the tar has no end-of-archive blocks')
   }
 
@@ -79,6 +84,10 @@ export class TarReader {
         if (this.#afterPax || size === 0 || size > largestPaxHeader) throw this.#malformed('a pax header out of place')
         this.#paxMissing = size
         this.#afterPax = true
+        return
+      case 'GlobalExtendedHeader':
+        // a part that holds no more, or nothing that concerns us
+        this.#skip = paddedSize(size)
         return
       case 'File':
         this.contentBytes += size

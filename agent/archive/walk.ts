@@ -10,7 +10,6 @@ import {
   readdirSync,
   type BigIntStats,
 } from 'node:fs'
-import type { Source } from './protocol.ts'
 
 export interface Found {
   /** The name in the tar, without a closing "/"; bytes as latin1. */
@@ -39,12 +38,7 @@ export interface OpenFolder {
 
 // Entries are reached through the open folder: paths longer than the kernel's 4,095 bytes work, and a folder that is
 // replaced by a symbolic link meanwhile leads nowhere else. Elsewhere than on Linux the path itself has to do.
-const throughDescriptors = existsSync('/proc/self/fd')
-
-/** Opens a source's folder. Its own path may be a symbolic link; nothing below it is followed. */
-export function openRoot(source: Source): OpenFolder {
-  return openFolder(latin1(source.path), latin1(source.prefix), constants.O_DIRECTORY)
-}
+export const throughDescriptors = existsSync('/proc/self/fd')
 
 /** Asked once for each entry below the root, with its name; a folder that is left out is not looked into. */
 export type LeavesOut = (name: string, stat: BigIntStats) => boolean

@@ -25,7 +25,7 @@ export async function packed(
   const remarks: RemarkEvent[] = []
   const file = options.out ?? emptyFile(join(folder, String(Math.random())), options.format)
   const request: PackRequest = {
-    op: 'pack',
+    op: 'open',
     out: file,
     format: 'tar.zst',
     level: 1,
@@ -33,6 +33,8 @@ export async function packed(
     exclude: [],
     patterns: [],
     append: [],
+    previous: null,
+    full_read_every: 30,
     ...options,
   }
   const result = await pack(request, new Remarks((event) => remarks.push(event)), new Interrupted(meanwhile), now)

@@ -1,0 +1,264 @@
+// NAME.index beside a backup: its entries, group by group, and the frames that hold each group. With it one file is read
+// without the rest, and the next backup takes over what has not changed.
+//
+// Lines of JSON in zstd frames of about 1 MiB: first the frames of a group
+//   {"frames":[[offset, length, bytes of tar, "SHA-256 of the frame", day it was last read back], …], "of": section, "taken": true}
+// then its entries, one a line, as the tar has them
+//   ["f", name, mode, uid, gid, mtime, ctime, inode, size]   and "reread" behind it when it may have changed unseen
+//   ["d" "p" "c" "b", name, mode, uid, gid, mtime, ctime, inode, device]
+//   ["l", name, mode, uid, gid, mtime, ctime, inode, target]      ["h", name, first name]      ["a", name, mode, size]
+// A name is text, or {"bytes": base64} where it is not UTF-8; times are ns since 1970 as text; days are since 1970. An entry that
+// is the same has the same line: packing compares text. Behind the lines, in a skippable frame, the summary, and the
+// SHA-256 of everything before it.
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import zstd from 'zstd-napi/binding.js'
+import { writing } from './out-file.ts'
+import type { TarFormat } from './protocol.ts'
+
+export interface Frame {
+  /** Where it begins in the backup. */
+  offset: number
+  /** In bytes, filling included. */
+  length: number
+  /** Bytes of tar in it. */
+  raw: number
+  /** SHA-256 of all of it, base64url. */
+  hash: string
+  /** Days since 1970. */
+  read: number
+}
+
+/** In this order; folders last, because files that are unpacked into them move their times. */
+export const sections = ['files', 'links', 'folders', 'made'] as const
+export type Section = (typeof sections)[number]
+
+export interface Group {
+  of: Section
+  frames: Frame[]
+  lines: string[]
+  /** From an earlier backup, without its entries being read. */
+  taken: boolean
+}
+
+export interface IndexSummary {
+  version: 1
+  format: TarFormat
+  level: number
+  /** Bytes of the whole backup. */
+  archive_bytes: number
+  entries: number
+  /** When the backup was made and when last every file was read for one, as UTC. */
+  made_at: string
+  full_read_at: string
+  /** The last frame, which no other backup has. */
+  last: Frame
+}
+
+const MiB = 1024 * 1024
+const summaryMagic = 0x184d2a51
+const hashLength = 32
+/** Longest line that is believed: 64 KiB of name and of target, escaped, and some. */
+const longestLine = MiB
+
+export class IndexWriter {
+  readonly #path: string
+  readonly #fd: number
+  readonly #hash = createHash('sha256')
+  readonly #context = new zstd.CCtx()
+  #lines: string[] = []
+  #length = 0
+  readonly #frames: Frame[] = []
+  entries = 0
+  bytes = 0
+
+  /** Replaces what is there. */
+  static at(path: string): IndexWriter {
+    return new IndexWriter(
+      writing(path, () => openSync(path, 'w+', 0o600)),
+      path,
+    )
+  }
+
+  /** Into an open file, which it closes; `path` is for telling. */
+  constructor(fd: number, path: string) {
+    this.#fd = fd
+    this.#path = path
+    this.#context.setParameter(zstd.CParameter.compressionLevel, 3)
+    this.#context.setParameter(zstd.CParameter.checksumFlag, 1)
+  }
+
+  group({ of, frames, lines, taken }: Group): void {
+    const told = frames.map((frame) => [frame.offset, frame.length, frame.raw, frame.hash, frame.read])
+    this.#line(JSON.stringify({ frames: told, of, ...(taken ? { taken } : {}) }))
+    for (const line of lines) this.#line(line)
+    this.#frames.push(...frames)
+    this.entries += lines.length
+  }
+
+  /** Everything stands in the file afterwards; flushing it is the caller's. */
+  finish(summary: Omit<IndexSummary, 'version' | 'entries'>): void {
+    this.#flush()
+    const text = Buffer.from(JSON.stringify({ version: 1, ...summary, entries: this.entries }))
+    const head = Buffer.alloc(8)
+    head.writeUInt32LE(summaryMagic, 0)
+    head.writeUInt32LE(text.length + hashLength, 4)
+    this.#write(Buffer.concat([head, text]))
+    this.#write(this.#hash.copy().digest())
+  }
+
+  framesByPlace(): Frame[] {
+    return this.#frames.toSorted((a, b) => a.offset - b.offset)
+  }
+
+  flush(): void {
+    writing(this.#path, () => fsyncSync(this.#fd))
+  }
+
+  /** Of what was finished. The file stays this one's. */
+  reader(): IndexReader {
+    return new IndexReader(this.#fd, readSummary(this.#fd))
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+
+  #line(line: string): void {
+    this.#lines.push(line)
+    this.#length += line.length
+    if (this.#length >= MiB) this.#flush()
+  }
+
+  #flush(): void {
+    if (this.#lines.length === 0) return
+    const text = Buffer.from(this.#lines.join('\n') + '\n')
+    const out = Buffer.allocUnsafe(zstd.compressBound(text.length))
+    this.#write(out.subarray(0, this.#context.compress2(out, text)))
+    this.#lines = []
+    this.#length = 0
+  }
+
+  #write(bytes: Buffer): void {
+    this.#hash.update(bytes)
+    for (let from = 0; from < bytes.length;)
+      from += writing(this.#path, () => writeSync(this.#fd, bytes, from, bytes.length - from, this.bytes + from))
+    this.bytes += bytes.length
+  }
+}
+
+/** The index is damaged, or of a version this one does not know. */
+export class BadIndex extends Error {
+  override name = 'BadIndex'
+}
+
+export function indexPathOf(backup: string): string {
+  return `${backup}.index`
+}
+
+/** Opens an index and checks that every byte of it is as it was written. Throws BadIndex, or a system error. */
+export function openIndex(path: string): IndexReader {
+  const fd = openSync(path, 'r')
+  try {
+    return new IndexReader(fd, readSummary(fd))
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+}
+
+function readSummary(fd: number): { summary: IndexSummary; linesEnd: number } {
+  const size = fstatSync(fd).size
+  const hash = createHash('sha256')
+  const buffer = Buffer.allocUnsafe(MiB)
+  // the summary is small: the last 64 KiB have it, or nothing does
+  const tail = Buffer.alloc(Math.min(size, 64 * 1024))
+  if (size < 8 + hashLength) throw new BadIndex('it is too short')
+  for (let at = 0; at < size;) {
+    const length = readSync(fd, buffer, 0, Math.min(MiB, size - at), at)
+    if (length === 0) throw new BadIndex('it ends early')
+    hash.update(buffer.subarray(0, Math.min(length, Math.max(0, size - hashLength - at))))
+    at += length
+  }
+  readSync(fd, tail, 0, tail.length, size - tail.length)
+  if (!hash.digest().equals(tail.subarray(-hashLength))) throw new BadIndex('its bytes are not those that were written')
+  const start = tail.lastIndexOf(Buffer.from([0x51, 0x2a, 0x4d, 0x18]))
+  if (start < 0) throw new BadIndex('it has no summary')
+  const summary = JSON.parse(tail.toString('utf8', start + 8, tail.length - hashLength)) as IndexSummary
+  if (summary.version !== 1) throw new BadIndex(`its version is ${String(summary.version)}`)
+  return { summary, linesEnd: size - tail.length + start }
+}
+
+export class IndexReader {
+  readonly summary: IndexSummary
+  readonly #fd: number
+  readonly #linesEnd: number
+
+  constructor(fd: number, { summary, linesEnd }: { summary: IndexSummary; linesEnd: number }) {
+    this.#fd = fd
+    this.summary = summary
+    this.#linesEnd = linesEnd
+  }
+
+  /** In the order they were written. Throws BadIndex. */
+  *groups(): Generator<Group, void, void> {
+    let group: Group | undefined
+    for (const line of linesIn(this.#fd, this.#linesEnd)) {
+      if (!line.startsWith('{')) {
+        if (!group) throw new BadIndex('an entry stands before its group')
+        group.lines.push(line)
+        continue
+      }
+      if (group) yield group
+      group = groupOf(line)
+    }
+    if (group) yield group
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+}
+
+/** Lines of zstd frames between the file's beginning and `end`, holding some hundred KiB of them at a time. */
+export function* linesIn(fd: number, end: number): Generator<string, void, void> {
+  const context = new zstd.DCtx()
+  const input = Buffer.allocUnsafe(64 * 1024)
+  const output = Buffer.allocUnsafe(256 * 1024)
+  let rest = Buffer.alloc(0)
+  for (let at = 0; at < end;) {
+    const length = readSync(fd, input, 0, Math.min(input.length, end - at), at)
+    if (length === 0) throw new BadIndex('it ends early')
+    at += length
+    let from = 0
+    for (let full = false; from < length || full;) {
+      const [, produced, consumed] = context.decompressStream(output, input.subarray(from, length))
+      from += consumed
+      full = produced === output.length
+      const text = Buffer.concat([rest, output.subarray(0, produced)])
+      const last = text.lastIndexOf(10)
+      if (last >= 0) yield* text.toString('utf8', 0, last).split('\n')
+      rest = text.subarray(last + 1)
+      if (rest.length > longestLine) throw new BadIndex('a line of it has no end')
+    }
+  }
+  if (rest.length > 0) throw new BadIndex('it ends within a line')
+}
+
+function groupOf(line: string): Group {
+  const { frames, of, taken = false } = JSON.parse(line) as {
+    frames: [number, number, number, string, number][]
+    of: Section
+    taken?: boolean
+  }
+  if (!sections.includes(of)) throw new BadIndex(`it has a section ${JSON.stringify(of)}`)
+  const known = frames.map(([offset, length, raw, hash, read]) => ({ offset, length, raw, hash, read }))
+  return { of, frames: known, lines: [], taken }
+}
+
+/** Of a backup with an index: it changes with every byte of every frame. */
+export function fingerprintOf(framesByPlace: readonly Frame[]): string {
+  const hash = createHash('sha256')
+  for (const frame of framesByPlace) hash.update(Buffer.from(frame.hash, 'base64url'))
+  return `frames:${hash.digest('hex')}`
+}

@@ -1,0 +1,53 @@
+// The backup that a new one takes unchanged frames from. Whatever is odd about it, it is not used, and the reason is told.
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { indexPathOf, openIndex, type IndexReader } from './index-file.ts'
+import type { PackRequest } from './protocol.ts'
+import { reasonOf } from './words.ts'
+
+export interface Previous extends Disposable {
+  /** Of the backup, open for reading. */
+  fd: number
+  index: IndexReader
+}
+
+const dayMs = 24 * 60 * 60 * 1000
+
+/** A reason in words where it cannot be used. */
+export function openPrevious(
+  path: string,
+  { format, level, full_read_every }: PackRequest,
+  now: Date,
+): Previous | { unusable: string } {
+  let index: IndexReader | undefined
+  let fd: number | undefined
+  try {
+    index = openIndex(indexPathOf(path))
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+    const unusable = whyNot(fd, index, format, level, full_read_every, now)
+    if (unusable === '') {
+      const [open, opened] = [index, fd]
+      index = fd = undefined
+      return { fd: opened, index: open, [Symbol.dispose]: () => (open.close(), closeSync(opened)) }
+    }
+    return { unusable }
+  } catch (error) {
+    return { unusable: `${path} or its index cannot be read: ${reasonOf(error)}` }
+  } finally {
+    index?.close()
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
+function whyNot(fd: number, { summary }: IndexReader, format: string, level: number, every: number, now: Date): string {
+  if (summary.format !== format) return `it is a .${summary.format}`
+  if (summary.level !== level) return `it was compressed with level ${summary.level}`
+  const days = (now.getTime() - Date.parse(summary.full_read_at)) / dayMs
+  if (days >= every) return `every file was last read ${Math.floor(days)} days ago, and is every ${every}`
+  if (fstatSync(fd).size !== summary.archive_bytes) return 'it has not the length its index tells'
+  const { offset, length, hash } = summary.last
+  const frame = Buffer.alloc(length)
+  readSync(fd, frame, 0, length, offset)
+  if (createHash('sha256').update(frame).digest('base64url') !== hash) return 'it is not the file its index is about'
+  return ''
+}

@@ -1,0 +1,147 @@
+// A backup that is one tar in one file, made in one pass or in two: the first while the stack runs, the second while it is stopped,
+// which reads only what changed since. What takes time and needs no sources comes after both.
+import { closeSync } from 'node:fs'
+import { Before } from './before.ts'
+import { Exclusion } from './exclude.ts'
+import { FramePool } from './frame-pool.ts'
+import { LaterSink, OrderedSink, type FrameSink } from './frame-sink.ts'
+import { fingerprintOf, indexPathOf, IndexWriter, type IndexReader, type Frame } from './index-file.ts'
+import { OutFile, scratchFile } from './out-file.ts'
+import { Pass, type PassTools } from './pass.ts'
+import { openPrevious, type Previous } from './previous.ts'
+import type { Packing } from './pack.ts'
+import type { PackRequest, PackResult, TarFormat } from './protocol.ts'
+import type { Pulse } from './pulse.ts'
+import { Remarks } from './remarks.ts'
+import { seekTable } from './seek-table.ts'
+import { openGround, walkAll, type Ground } from './sources.ts'
+
+const dayMs = 24 * 60 * 60 * 1000
+
+export class TarPacking implements Packing {
+  readonly #request: PackRequest & { format: TarFormat }
+  readonly #remarks: Remarks
+  readonly #pulse: Pulse
+  readonly #now: Date
+  readonly #ground: Ground
+  readonly #out: OutFile
+  readonly #pool: FramePool
+  readonly #previous: Previous | null
+  readonly #undo = new DisposableStack()
+  /** Of the first pass, when a second one follows. */
+  #first: { index: IndexReader; length: number } | undefined
+
+  /** Throws an EngineError when the backup cannot be written or a source that is not optional cannot be read. */
+  constructor(request: PackRequest & { format: TarFormat }, remarks: Remarks, pulse: Pulse, now: Date) {
+    this.#request = request
+    this.#remarks = remarks
+    this.#pulse = pulse
+    this.#now = now
+    this.#ground = this.#undo.use(openGround(request.sources, request.exclude, remarks))
+    this.#out = this.#undo.adopt(new OutFile(request.out), (out) => out.close())
+    this.#ground.excluded.push(this.#out.stat())
+    this.#previous = this.#openPrevious()
+    this.#pool = new FramePool({ format: request.format, level: request.level, path: request.out })
+  }
+
+  async readAhead(): Promise<void> {
+    const index = this.#undo.adopt(new IndexWriter(scratchFile(`${this.#request.out}.ahead`), this.#request.out), (writer) => writer.close())
+    const sink = new OrderedSink(this.#pool, this.#out, this.#previous?.fd ?? -1, this.#today())
+    const unheard = new Remarks(() => {}) // whatever is wrong is met once more
+    const pass = new Pass(this.#tools(sink, this.#beforeOfPrevious(), index, unheard))
+    await pass.run(walkAll(this.#ground, new Exclusion(this.#request.patterns)))
+    const length = await sink.length()
+    index.finish(this.#summary(length, noFrame))
+    this.#first = { index: index.reader(), length }
+  }
+
+  async read(): Promise<() => Promise<PackResult>> {
+    const { append, patterns } = this.#request
+    const exclusion = new Exclusion(patterns)
+    const index = this.#undo.adopt(IndexWriter.at(indexPathOf(this.#request.out)), (writer) => writer.close())
+    const first = this.#first
+    const later = first && this.#laterSink(first.length)
+    const sink = later ?? new OrderedSink(this.#pool, this.#out, this.#previous?.fd ?? -1, this.#today())
+    const before = first
+      ? { groups: new Before(first.index.groups(), ({ frames }) => later?.kill(frames)), fd: this.#out.fd, isBackup: false }
+      : this.#beforeOfPrevious()
+    const pass = new Pass(this.#tools(sink, before, index, this.#remarks))
+    await pass.run(walkAll(this.#ground, exclusion))
+    await pass.end(append, BigInt(this.#now.getTime()) * 1_000_000n)
+    if (patterns.length > 0) this.#remarks.onAll('note', exclusion.inWords())
+    this.#remarks.end()
+    return async () => {
+      const length = sink instanceof LaterSink ? await sink.assemble(this.#request.format, () => this.#rest()) : await sink.length()
+      return this.#finish(index, pass, length)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool[Symbol.asyncDispose]()
+    this.#undo.dispose()
+  }
+
+  async #rest(): Promise<void> {
+    if (this.#pulse.due()) await this.#pulse.beat()
+  }
+
+  #finish(index: IndexWriter, pass: Pass, length: number): PackResult {
+    const { format } = this.#request
+    const frames = index.framesByPlace()
+    const table = seekTable(format, frames)
+    this.#out.cut(length)
+    this.#out.write(table, length)
+    const size_bytes = length + table.length
+    this.#out.flush()
+    index.finish(this.#summary(size_bytes, frames.at(-1) ?? noFrame))
+    index.flush()
+    return {
+      ...pass.counts,
+      entry_count: index.entries,
+      size_bytes,
+      index_bytes: index.bytes,
+      sha256: fingerprintOf(frames),
+      unreadable_count: this.#remarks.unreadable,
+      changed_count: this.#remarks.changed,
+      lost_count: 0,
+    }
+  }
+
+  #laterSink(length: number): LaterSink {
+    const spool = scratchFile(`${this.#request.out}.spool`)
+    this.#undo.defer(() => closeSync(spool))
+    return new LaterSink(this.#pool, this.#out, spool, length, this.#today())
+  }
+
+  #tools(sink: FrameSink, before: PassTools['before'], index: IndexWriter, remarks: Remarks): PassTools {
+    return { pool: this.#pool, sink, before, index, remarks, pulse: this.#pulse }
+  }
+
+  #openPrevious(): Previous | null {
+    const { previous } = this.#request
+    if (previous === null) return null
+    const opened = openPrevious(previous, this.#request, this.#now)
+    if ('unusable' in opened) {
+      this.#remarks.onAll('note', `Everything is read, because the last backup cannot be used: ${opened.unusable}`)
+      return null
+    }
+    return this.#undo.use(opened)
+  }
+
+  #beforeOfPrevious(): PassTools['before'] {
+    return this.#previous && { groups: new Before(this.#previous.index.groups()), fd: this.#previous.fd, isBackup: true }
+  }
+
+  #today(): number {
+    return Math.floor(this.#now.getTime() / dayMs)
+  }
+
+  #summary(archive_bytes: number, last: Frame) {
+    const { format, level } = this.#request
+    const made_at = this.#now.toISOString()
+    const full_read_at = this.#previous?.index.summary.full_read_at ?? made_at
+    return { format, level, archive_bytes, made_at, full_read_at, last }
+  }
+}
+
+const noFrame: Frame = { offset: 0, length: 0, raw: 0, hash: '', read: 0 }
