@@ -55,7 +55,10 @@ export function aclValue(text: string): Buffer {
     if (!known) throw new Error(`no part of an ACL: ${part.slice(0, 80)}`)
     const entry = Buffer.alloc(entryLength)
     entry.writeUInt16LE(known[0], 0)
-    entry.writeUInt16LE([...letters].reduce((sum, letter, bit) => sum + (letter === '-' ? 0 : 4 >> bit), 0), 2)
+    entry.writeUInt16LE(
+      [...letters].reduce((sum, letter, bit) => sum + (letter === '-' ? 0 : 4 >> bit), 0),
+      2,
+    )
     entry.writeUInt32LE(id === '' ? 0xffffffff : Number(id), 4)
     return entry
   })

@@ -20,11 +20,15 @@ export function checkFrame({ fd, frame, whole, last }: CheckJob, codec: Codec, p
   try {
     read = readSync(fd, stored, 0, length, offset)
   } catch (error) {
-    throw new EngineError((error as NodeJS.ErrnoException).code ?? 'EIO', `${path} cannot be read back: ${reasonOf(error)}`)
+    throw new EngineError(
+      (error as NodeJS.ErrnoException).code ?? 'EIO',
+      `${path} cannot be read back: ${reasonOf(error)}`,
+    )
   }
   const damaged = (why: string) => new EngineError('CORRUPT', `${path} is damaged: ${why} (at byte ${offset})`)
   if (read < length) throw damaged('it ends too early')
-  if (createHash('sha256').update(stored).digest('base64url') !== hash) throw damaged('a part of it is not what was written')
+  if (createHash('sha256').update(stored).digest('base64url') !== hash)
+    throw damaged('a part of it is not what was written')
   let unpacked: number
   try {
     unpacked = codec.decode(stored, content.subarray(0, raw))

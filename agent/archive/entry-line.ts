@@ -63,7 +63,13 @@ export function parseLine(line: string): IndexEntry {
     case 'c':
     case 'b': {
       const [mode, uid, gid, mtime, , , last] = rest
-      const entry = { ...known, mode: Number(mode), uid: Number(uid), gid: Number(gid), mtimeNs: BigInt(mtime as string) }
+      const entry = {
+        ...known,
+        mode: Number(mode),
+        uid: Number(uid),
+        gid: Number(gid),
+        mtimeNs: BigInt(mtime as string),
+      }
       if (type === 'l') return { ...entry, target: latin1Name(last as JsonName) }
       return type === 'f' ? { ...entry, size: Number(last) } : entry
     }

@@ -9,8 +9,16 @@ import type { Found } from './walk.ts'
 export type FoundEntry = Exclude<Entry, { kind: 'made' | 'hardLink' }>
 
 /** Null, and told, where a link cannot be read. Not for sockets. */
-export function entryOf({ name, path, stat, root }: Found & Pick<FoundIn, 'root'>, remarks: Remarks): FoundEntry | null {
-  const placed = { ...seenOf(stat), name, root: root.reach, below: root.name === '' ? name : name.slice(root.name.length + 1) }
+export function entryOf(
+  { name, path, stat, root }: Found & Pick<FoundIn, 'root'>,
+  remarks: Remarks,
+): FoundEntry | null {
+  const placed = {
+    ...seenOf(stat),
+    name,
+    root: root.reach,
+    below: root.name === '' ? name : name.slice(root.name.length + 1),
+  }
   if (stat.isSymbolicLink()) {
     try {
       return { ...placed, kind: 'symlink', target: readlinkSync(path, 'latin1') }

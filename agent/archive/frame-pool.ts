@@ -120,7 +120,9 @@ export class FramePool implements AsyncDisposable {
   #hear(message: FromWorker): void {
     const pending = this.#pending.get(message.id)
     if (message.type === 'failed') {
-      this.#fail(message.code === 'DEFECT' ? new Error(message.message) : new EngineError(message.code, message.message))
+      this.#fail(
+        message.code === 'DEFECT' ? new Error(message.message) : new EngineError(message.code, message.message),
+      )
     } else if (message.type === 'made') pending?.made(message.made)
     else if (message.type === 'checked') pending?.made(message.checked)
     else {

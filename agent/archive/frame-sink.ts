@@ -60,7 +60,9 @@ export class OrderedSink implements FrameSink {
       }
       begun.drop()
       const { fd, frame } = job.before
-      void this.#pool.begin({ type: 'copy', from: fd, offset: frame.offset, length: frame.length }).write(this.#out.fd, offset)
+      void this.#pool
+        .begin({ type: 'copy', from: fd, offset: frame.offset, length: frame.length })
+        .write(this.#out.fd, offset)
       return { made, frame: { ...frame, offset } }
     })
     this.#end = placed.then(({ frame }) => frame.offset + frame.length)
@@ -208,7 +210,10 @@ export class LaterSink implements FrameSink {
       at += length
       await beat()
     }
-    for (const { offset, length } of joined(this.#dead.toSorted((a, b) => a.offset - b.offset), Infinity)) {
+    for (const { offset, length } of joined(
+      this.#dead.toSorted((a, b) => a.offset - b.offset),
+      Infinity,
+    )) {
       this.#out.kill(format, offset, length)
       await beat()
     }
@@ -217,7 +222,10 @@ export class LaterSink implements FrameSink {
 }
 
 /** Those side by side as one, of up to about `most` bytes. */
-function joined<Range extends Omit<Segment, 'from'> & Partial<Segment>>(ranges: readonly Range[], most: number): Range[] {
+function joined<Range extends Omit<Segment, 'from'> & Partial<Segment>>(
+  ranges: readonly Range[],
+  most: number,
+): Range[] {
   const all: Range[] = []
   for (const range of ranges) {
     const last = all.at(-1)

@@ -28,7 +28,17 @@ function begin(id: number, job: Job): void {
   }
   if (job.type === 'check') return send({ type: 'checked', id, checked: checkFrame(job, codec, path) })
   raw.reset()
-  const made: Made = { length: 0, raw: 0, hash: '', left: [], faults: [], seen: [], reread: [], promoted: [], bytesRead: 0 }
+  const made: Made = {
+    length: 0,
+    raw: 0,
+    hash: '',
+    left: [],
+    faults: [],
+    seen: [],
+    reread: [],
+    promoted: [],
+    bytesRead: 0,
+  }
   if (job.type === 'group') readGroup(job, raw, made)
   else if (job.type === 'chunk') readChunk(job, raw, made)
   else raw.add(Buffer.from(job.bytes.buffer, job.bytes.byteOffset, job.bytes.byteLength))

@@ -137,15 +137,19 @@ function skippable(range: Buffer): void {
   range.writeUInt32LE(range.length - 8, 4)
 }
 
-/** What has to stand where, in a range that is otherwise zeros, so that readers skip it; `length` as of frames side by side. */
-export function deadMarks(format: TarFormat, length: number): { at: number; bytes: Buffer }[] {
+/** Readers know a file by its beginning, which must not be a skippable frame: a frame of nothing, in one empty block. */
+const emptyFrame = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0])
+
+/** What has to stand where in a range that is otherwise zeros, so that readers skip it; the range of frames side by side. */
+export function deadMarks(format: TarFormat, offset: number, length: number): { at: number; bytes: Buffer }[] {
   switch (format) {
     case 'tar.zst':
       return pieces(length, 2 ** 30).map(({ at, length: piece }) => {
-        const bytes = Buffer.alloc(8)
-        bytes.writeUInt32LE(skippableMagic, 0)
-        bytes.writeUInt32LE(piece - 8, 4)
-        return { at, bytes }
+        const before = offset + at === 0 ? emptyFrame : Buffer.alloc(0)
+        const mark = Buffer.alloc(8)
+        mark.writeUInt32LE(skippableMagic, 0)
+        mark.writeUInt32LE(piece - before.length - 8, 4)
+        return { at, bytes: Buffer.concat([before, mark]) }
       })
     case 'tar.gz':
       return pieces(length, ALIGN * 15).flatMap(({ at, length: piece }) => {

@@ -246,7 +246,11 @@ export function* linesIn(fd: number, end: number): Generator<string, void, void>
 }
 
 function groupOf(line: string): Group {
-  const { frames, of, taken = false } = JSON.parse(line) as {
+  const {
+    frames,
+    of,
+    taken = false,
+  } = JSON.parse(line) as {
     frames: [number, number, number, string, number][]
     of: Section
     taken?: boolean

@@ -32,7 +32,10 @@ function stepwise(root: string, below: string, wanted: number): number {
   let reach = root.startsWith('/proc/self/fd/') ? `/proc/self/fd/${folder}` : root
   try {
     for (const step of steps) {
-      const next = openSync(bytes(`${reach}/${step}`), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+      const next = openSync(
+        bytes(`${reach}/${step}`),
+        constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
+      )
       closeSync(folder)
       folder = next
       reach = root.startsWith('/proc/self/fd/') ? `/proc/self/fd/${folder}` : `${reach}/${step}`

@@ -8,6 +8,9 @@ export function openReading(file: string): Disposable & { fd: number } {
     const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW)
     return { fd, [Symbol.dispose]: () => closeSync(fd) }
   } catch (error) {
-    throw new EngineError((error as NodeJS.ErrnoException).code ?? 'EIO', `${file} cannot be read back: ${reasonOf(error)}`)
+    throw new EngineError(
+      (error as NodeJS.ErrnoException).code ?? 'EIO',
+      `${file} cannot be read back: ${reasonOf(error)}`,
+    )
   }
 }

@@ -43,7 +43,7 @@ export class OutFile {
       for (let at = 0; at < length; at += zeros.length)
         this.write(zeros.subarray(0, Math.min(zeros.length, length - at)), offset + at)
     }
-    for (const { at, bytes } of deadMarks(format, length)) this.write(bytes, offset + at)
+    for (const { at, bytes } of deadMarks(format, offset, length)) this.write(bytes, offset + at)
   }
 
   cut(length: number): void {

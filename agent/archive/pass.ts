@@ -60,7 +60,10 @@ export class Pass {
     this.#tools.before?.groups.end()
     await this.#settled()
     if (this.#systems.doubted)
-      remarks.onAll('note', 'Files on tmpfs, network and FUSE file systems are read every time: their times prove nothing')
+      remarks.onAll(
+        'note',
+        'Files on tmpfs, network and FUSE file systems are read every time: their times prove nothing',
+      )
   }
 
   /** What stands last in a tar: files of our own, and its end. */

@@ -41,7 +41,10 @@ function read(file: string, fd: number, into: Buffer): number {
   try {
     return readSync(fd, into, 0, into.length, null)
   } catch (error) {
-    throw new EngineError((error as NodeJS.ErrnoException).code ?? 'EIO', `${file} cannot be read back: ${reasonOf(error)}`)
+    throw new EngineError(
+      (error as NodeJS.ErrnoException).code ?? 'EIO',
+      `${file} cannot be read back: ${reasonOf(error)}`,
+    )
   }
 }
 

@@ -22,7 +22,14 @@ export function look(fd: number): Opened {
 }
 
 /** Notes what is to be told of a file that was read from `at`; `wanted` bytes were to be had, `read` were. */
-export function lookAgain(opened: Opened, entry: FileEntry, at: number, wanted: number, read: number, made: Made): void {
+export function lookAgain(
+  opened: Opened,
+  entry: FileEntry,
+  at: number,
+  wanted: number,
+  read: number,
+  made: Made,
+): void {
   const { before, beganNs } = opened
   const after = fstatSync(opened.fd, { bigint: true })
   if (differs(before, entry)) made.seen.push({ at, seen: seenOf(before) })

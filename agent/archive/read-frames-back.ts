@@ -70,7 +70,8 @@ async function checkRest(
   let at = 0
   for (const { offset, length } of frames) {
     if (offset < at) throw damaged('parts of it overlap')
-    if (offset > at && !isDead(fd, format, at, offset - at)) throw damaged(`what should be skipped is not (at byte ${at})`)
+    if (offset > at && !isDead(fd, format, at, offset - at))
+      throw damaged(`what should be skipped is not (at byte ${at})`)
     at = offset + length
     if (pulse.due()) await pulse.beat()
   }
@@ -83,10 +84,11 @@ async function checkRest(
 
 function isDead(fd: number, format: TarFormat, offset: number, length: number): boolean {
   const found = Buffer.allocUnsafe(Math.min(length, MiB))
-  const marks = deadMarks(format, length)
+  const marks = deadMarks(format, offset, length)
   for (let at = 0; at < length; at += MiB) {
     const expected = Buffer.alloc(Math.min(MiB, length - at))
-    for (const mark of marks) if (mark.at + mark.bytes.length > at && mark.at < at + expected.length) copyInto(expected, mark, at)
+    for (const mark of marks)
+      if (mark.at + mark.bytes.length > at && mark.at < at + expected.length) copyInto(expected, mark, at)
     readSync(fd, found, 0, expected.length, offset + at)
     if (!found.subarray(0, expected.length).equals(expected)) return false
   }

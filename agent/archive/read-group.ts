@@ -44,13 +44,30 @@ function add(entry: Exclude<Entry, { kind: 'hardLink' }>, at: number, raw: Raw, 
     case 'file':
       return addFile(entry, at, raw, made)
     case 'directory':
-      raw.add(encodeHead({ ...entry, name: `${entry.name}/`, size: 0, typeflag: typeflags.directory, records: ofFolder(entry) }))
+      raw.add(
+        encodeHead({
+          ...entry,
+          name: `${entry.name}/`,
+          size: 0,
+          typeflag: typeflags.directory,
+          records: ofFolder(entry),
+        }),
+      )
       return true
     case 'symlink':
       raw.add(encodeHead({ ...entry, size: 0, typeflag: typeflags.symlink, linkname: entry.target }))
       return true
     case 'made':
-      raw.add(encodeHead({ ...entry, name: latin1(entry.name), uid: 0, gid: 0, size: entry.content.length, typeflag: typeflags.file }))
+      raw.add(
+        encodeHead({
+          ...entry,
+          name: latin1(entry.name),
+          uid: 0,
+          gid: 0,
+          size: entry.content.length,
+          typeflag: typeflags.file,
+        }),
+      )
       raw.add(Buffer.from(entry.content))
       raw.zeros(paddedSize(entry.content.length) - entry.content.length)
       return true
@@ -94,7 +111,19 @@ function addFile(entry: FileEntry, at: number, raw: Raw, made: Made): boolean {
     // a file that has grown out of its group is kept as long as it was
     const size = Math.min(Number(before.size), Math.max(entry.size, 64 * 1024))
     const extents = before.blocks * 512n < before.size ? dataExtents(fd, size) : [{ offset: 0, length: size }]
-    addHead(raw, { ...entry, mode: Number(before.mode & 0o7777n), uid: Number(before.uid), gid: Number(before.gid), mtimeNs: before.mtimeNs, size }, extents, attributeRecords(fd))
+    addHead(
+      raw,
+      {
+        ...entry,
+        mode: Number(before.mode & 0o7777n),
+        uid: Number(before.uid),
+        gid: Number(before.gid),
+        mtimeNs: before.mtimeNs,
+        size,
+      },
+      extents,
+      attributeRecords(fd),
+    )
     const wanted = extents.reduce((sum, { length }) => sum + length, 0)
     const content = raw.length
     try {

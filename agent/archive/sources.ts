@@ -72,4 +72,3 @@ export function refuseOwnNames(sources: Source[]): void {
 export function identityOf(path: string): BigIntStats | undefined {
   return statSync(path, { bigint: true, throwIfNoEntry: false })
 }
-

@@ -45,7 +45,10 @@ export class TarPacking implements Packing {
   }
 
   async readAhead(): Promise<void> {
-    const index = this.#undo.adopt(new IndexWriter(scratchFile(`${this.#request.out}.ahead`), this.#request.out), (writer) => writer.close())
+    const index = this.#undo.adopt(
+      new IndexWriter(scratchFile(`${this.#request.out}.ahead`), this.#request.out),
+      (writer) => writer.close(),
+    )
     const sink = new OrderedSink(this.#pool, this.#out, this.#previous?.fd ?? -1, this.#today())
     const unheard = new Remarks(() => {}) // whatever is wrong is met once more
     const pass = new Pass(this.#tools(sink, this.#beforeOfPrevious(), index, unheard))
@@ -63,7 +66,11 @@ export class TarPacking implements Packing {
     const later = first && this.#laterSink(first.length)
     const sink = later ?? new OrderedSink(this.#pool, this.#out, this.#previous?.fd ?? -1, this.#today())
     const before = first
-      ? { groups: new Before(first.index.groups(), ({ frames }) => later?.kill(frames)), fd: this.#out.fd, isBackup: false }
+      ? {
+          groups: new Before(first.index.groups(), ({ frames }) => later?.kill(frames)),
+          fd: this.#out.fd,
+          isBackup: false,
+        }
       : this.#beforeOfPrevious()
     const pass = new Pass(this.#tools(sink, before, index, this.#remarks))
     await pass.run(walkAll(this.#ground, exclusion))
@@ -71,7 +78,8 @@ export class TarPacking implements Packing {
     if (patterns.length > 0) this.#remarks.onAll('note', exclusion.inWords())
     this.#remarks.end()
     return async () => {
-      const length = sink instanceof LaterSink ? await sink.assemble(this.#request.format, () => this.#rest()) : await sink.length()
+      const length =
+        sink instanceof LaterSink ? await sink.assemble(this.#request.format, () => this.#rest()) : await sink.length()
       return this.#finish(index, pass, length)
     }
   }
@@ -129,7 +137,9 @@ export class TarPacking implements Packing {
   }
 
   #beforeOfPrevious(): PassTools['before'] {
-    return this.#previous && { groups: new Before(this.#previous.index.groups()), fd: this.#previous.fd, isBackup: true }
+    return (
+      this.#previous && { groups: new Before(this.#previous.index.groups()), fd: this.#previous.fd, isBackup: true }
+    )
   }
 
   #today(): number {

@@ -24,9 +24,15 @@ export async function packed(
 ): Promise<Packed> {
   const remarks: RemarkEvent[] = []
   const file = options.out ?? emptyFile(join(folder, String(Math.random())), options.format)
-  const request: PackRequest = {
+  const request = requestFor(source, { ...options, out: file })
+  const result = await pack(request, new Remarks((event) => remarks.push(event)), new Interrupted(meanwhile), now)
+  return { file, result, remarks }
+}
+
+/** `source` as "stack". */
+export function requestFor(source: string, options: Partial<PackRequest> & { out: string }): PackRequest {
+  return {
     op: 'open',
-    out: file,
     format: 'tar.zst',
     level: 1,
     sources: [{ path: source, prefix: 'stack', optional: false }],
@@ -37,8 +43,6 @@ export async function packed(
     full_read_every: 30,
     ...options,
   }
-  const result = await pack(request, new Remarks((event) => remarks.push(event)), new Interrupted(meanwhile), now)
-  return { file, result, remarks }
 }
 
 class Interrupted extends Pulse {

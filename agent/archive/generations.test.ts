@@ -1,0 +1,216 @@
+// Generations of backups, each taking over what it can from the one before: random trees, random edits.
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { openPacking } from './pack.ts'
+import type { PackRequest, PackResult } from './protocol.ts'
+import { Pulse } from './pulse.ts'
+import { Remarks } from './remarks.ts'
+import { packed, requestFor } from './testing/packing.ts'
+import { contentOf, emptyFile, extract, ground } from './testing/tree.ts'
+import { verify } from './verify.ts'
+
+/** Nothing else happens to these trees: files that were just written count as they are. */
+const old = new Date('2026-01-02T03:04:05Z')
+
+type Edit =
+  | { do: 'write'; at: number; size: number; fill: number }
+  | {
+      do: 'touch' | 'delete' | 'chmod' | 'rename' | 'link' | 'hardLink' | 'folder' | 'change' | 'grow' | 'hole'
+      at: number
+      size: number
+      fill: number
+    }
+
+const kinds = [
+  'write',
+  'write',
+  'write',
+  'touch',
+  'delete',
+  'chmod',
+  'rename',
+  'link',
+  'hardLink',
+  'folder',
+  'change',
+  'grow',
+  'hole',
+] as const
+const edit: fc.Arbitrary<Edit> = fc.record({
+  do: fc.constantFrom(...kinds),
+  at: fc.nat(40),
+  // small ones, those about a block, and a few of several chunks
+  size: fc.oneof(
+    { weight: 8, arbitrary: fc.nat(3000) },
+    { weight: 1, arbitrary: fc.integer({ min: 2_090_000, max: 2_110_000 }) },
+    { weight: 1, arbitrary: fc.nat(5_000_000) },
+  ),
+  fill: fc.nat(255),
+})
+
+/** Names of two folders deep, so that edits meet each other. */
+function placeOf(source: string, at: number): string {
+  const folder = join(source, ['', 'a', 'a/b', 'c-d', 'c'][at % 5] ?? '')
+  mkdirSync(folder, { recursive: true })
+  return join(folder, `f${at % 8}`)
+}
+
+function bytesOf(size: number, fill: number): Buffer {
+  const bytes = Buffer.alloc(size)
+  for (let at = 0; at < size; at += 7) bytes[at] = (at * 31 + fill * (at >> 8)) & 255
+  return bytes
+}
+
+function apply(source: string, { do: what, at, size, fill }: Edit): void {
+  const path = placeOf(source, at)
+  const there = lstatSync(path, { throwIfNoEntry: false })
+  const other = placeOf(source, at + 3)
+  if (what === 'folder') {
+    if (!there) mkdirSync(path)
+    return
+  }
+  if (there?.isDirectory()) return
+  if (what === 'write') {
+    rmSync(path, { force: true })
+    writeFileSync(path, bytesOf(size, fill))
+    utimesSync(path, old, new Date(old.getTime() + fill * 1000))
+  } else if (!there) return
+  else if (what === 'delete') rmSync(path)
+  else if (what === 'rename')
+    existsSync(other) || lstatSync(other, { throwIfNoEntry: false }) || renameSync(path, other)
+  else if (what === 'hardLink') lstatSync(other, { throwIfNoEntry: false }) || linkSync(path, other)
+  else if (what === 'link') {
+    rmSync(path)
+    symlinkSync('elsewhere', path)
+  } else if (!there.isFile()) return
+  else if (what === 'touch') utimesSync(path, old, new Date(old.getTime() + size))
+  else if (what === 'chmod') chmodSync(path, 0o600 + (fill % 64))
+  else if (what === 'hole') truncateSync(path, there.size + 3_000_000)
+  else {
+    // the same size, or longer
+    const bytes = readFileSync(path)
+    if (bytes.length > 0) bytes[(fill * 7919) % bytes.length] ^= 255
+    writeFileSync(path, what === 'grow' ? Buffer.concat([bytes, bytesOf(size, fill)]) : bytes)
+  }
+}
+
+async function inTwoPasses(request: PackRequest, between: () => void): Promise<PackResult> {
+  await using packing = openPacking(
+    request,
+    new Remarks(() => {}),
+    new Pulse(() => {}),
+    new Date('2026-11-23T12:34:56.789Z'),
+  )
+  await packing.readAhead()
+  between()
+  const finish = await packing.read()
+  return finish()
+}
+
+const wholeTree = (backup: string, to: string) => contentOf(join(extract(backup, to), 'stack'))
+
+for (const format of ['tar.zst', 'tar.gz', 'tar'] as const)
+  test(`${format}: ten generations that take over what they can equal the tree, and a backup made afresh, to the byte`, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(edit, { minLength: 1, maxLength: 12 }), { minLength: 10, maxLength: 10 }),
+        async (generations) => {
+          using at = ground()
+          let previous: string | null = null
+          for (const [generation, edits] of generations.entries()) {
+            for (const one of edits) apply(at.source, one)
+            const { file, result } = await packed(at.path, at.source, { format, previous })
+            const fresh = await packed(at.path, at.source, { format })
+            expect(readFileSync(file).equals(readFileSync(fresh.file))).toBe(true)
+            expect(result).toMatchObject({
+              ...fresh.result,
+              bytes_read: result.bytes_read,
+              reused_bytes: result.reused_bytes,
+              index_bytes: result.index_bytes,
+            })
+            if (generation % 3 === 2)
+              expect(wholeTree(file, join(at.path, `r${generation}`))).toEqual(contentOf(at.source))
+            previous = file
+          }
+        },
+      ),
+      { numRuns: format === 'tar.zst' ? 3 : 1 },
+    )
+  }, 120_000)
+
+for (const format of ['tar.zst', 'tar.gz', 'tar'] as const)
+  test(`${format}: what changes between the two passes is in the backup as it is in the end, and in the next one`, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.array(edit, { minLength: 1, maxLength: 20 }), fc.array(edit, { maxLength: 8 })), {
+          minLength: 3,
+          maxLength: 3,
+        }),
+        async (generations) => {
+          using at = ground()
+          let previous: string | null = null
+          for (const [generation, [before, between]] of generations.entries()) {
+            for (const one of before) apply(at.source, one)
+            const out = emptyFile(join(at.path, `g${generation}`))
+            const made = await inTwoPasses(requestFor(at.source, { out, format, previous }), () => {
+              for (const one of between) apply(at.source, one)
+            })
+            expect(wholeTree(out, join(at.path, `r${generation}`))).toEqual(contentOf(at.source))
+            const read = await verify({ op: 'verify', file: out, format, frames: 'all' }, new Pulse(() => {}))
+            expect(read).toMatchObject({
+              sha256: made.sha256,
+              entry_count: made.entry_count,
+              content_bytes: made.content_bytes,
+              index: 'whole',
+            })
+            previous = out
+          }
+        },
+      ),
+      { numRuns: 4 },
+    )
+  }, 120_000)
+
+test('a previous backup that is cut, or is not the one its index tells, is noticed and not used', async () => {
+  using at = ground()
+  for (let n = 0; n < 20; n++) writeFileSync(join(at.source, `f${n}`), bytesOf(100_000, n))
+  const { file } = await packed(at.path, at.source)
+  const bytes = readFileSync(file)
+  const index = readFileSync(`${file}.index`)
+  const other = await packed(at.path, at.source, { append: [{ name: '_archive/x', content: 'other', mode: 0o600 }] })
+  const why = async () => {
+    const { result, remarks } = await packed(at.path, at.source, { previous: file })
+    expect(result.reused_bytes).toBe(0)
+    expect(remarks[0]?.text).toMatch(/^Everything is read, because the last backup cannot be used: /)
+    return remarks[0]?.text ?? ''
+  }
+  truncateSync(file, bytes.length - 1)
+  expect(await why()).toContain('it has not the length its index tells')
+  writeFileSync(file, Buffer.concat([readFileSync(other.file), Buffer.alloc(bytes.length)]).subarray(0, bytes.length))
+  expect(await why()).toMatch(/it is not the file its index is about|cannot be read/)
+  writeFileSync(file, bytes)
+  truncateSync(`${file}.index`, index.length - 1)
+  expect(await why()).toContain('its bytes are not those that were written')
+  writeFileSync(`${file}.index`, readFileSync(`${other.file}.index`))
+  expect(await why()).toMatch(/length|not the file/)
+  rmSync(`${file}.index`)
+  expect(await why()).toContain('it does not exist')
+  writeFileSync(`${file}.index`, index)
+  expect(readdirSync(at.path).filter((name) => name.endsWith('.spool') || name.endsWith('.ahead'))).toEqual([])
+})
