@@ -18,7 +18,9 @@ export function startChild(): EngineProcess {
     stdout: child.stdout,
     ended: new Promise((resolve) => {
       child.once('error', (error) => resolve(`the archive process cannot be started: ${error.message}`))
-      child.once('close', (code, signal) => resolve(endedText(signal ? `signal ${signal}` : `exit code ${code}`, errors)))
+      child.once('close', (code, signal) =>
+        resolve(endedText(signal ? `signal ${signal}` : `exit code ${code}`, errors)),
+      )
     }),
     kill() {
       child.kill('SIGKILL')
