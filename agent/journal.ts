@@ -25,6 +25,10 @@ export interface JournalEntry {
   /** Where `partial` goes. Set, with `outcome`, when it is complete, flushed and verified. */
   final: string | null
   outcome: TaskOutcome | CareOutcome | null
+  /** Name of the container of the archive process, which may be there; missing or empty when there is none. */
+  helper?: string
+  /** Name of the container that holds volumes until `containers` are up again; missing or empty when there is none. */
+  holder?: string
   /** What is about to be done to a backup: it was, once nothing is at `gone` any more. */
   intent?: { result: CareResult; gone: string } | null
 }

@@ -8,6 +8,7 @@ import { counted } from 'db/domain/size'
 import type { CareOutcome, TaskOutcome } from 'db/domain/task'
 import type { LeftBehind } from 'db/queries/agent'
 import type Docker from 'dockerode'
+import { removeHelper } from './docker/helper-container.ts'
 import { startContainers } from './docker/start-containers.ts'
 import { codeOf, publish } from './durable.ts'
 import type { Journal, JournalEntry, OpenEntry } from './journal.ts'
@@ -39,13 +40,14 @@ export function openLeftovers(journal: Journal, docker: Docker, log: Say): Lefto
   async function keep(entry: OpenEntry): Promise<void> {
     // what has come up meanwhile is not down again because an older account of it says so
     const containers = entry.containers.filter(({ id }) => !risen.get(entry.task_id)?.has(id))
-    if (containers.length === 0 && entry.outcome === null && entry.partial === null) {
+    const left = { ...entry, containers, ...(await removeHelpers(docker, { ...entry, containers }, log)) }
+    if (containers.length === 0 && !left.helper && !left.holder && left.outcome === null && left.partial === null) {
       open.delete(entry.task_id)
       risen.delete(entry.task_id)
       await journal.clear(entry.task_id)
     } else {
-      open.set(entry.task_id, { ...entry, containers })
-      await journal.write({ ...entry, containers })
+      open.set(entry.task_id, left)
+      await journal.write(left)
     }
   }
 
@@ -83,17 +85,47 @@ export function openLeftovers(journal: Journal, docker: Docker, log: Say): Lefto
     },
 
     async tryAgain() {
-      for (const entry of [...open.values()].filter((entry) => entry.containers.length > 0)) {
+      for (const entry of [...open.values()].filter(isUnfinished)) {
         const containers = await bringBack(docker, entry, (level, text) => log(level, prefixOf(entry) + text))
         const up = entry.containers.filter(({ id }) => !containers.some((container) => container.id === id))
         risen.set(entry.task_id, new Set([...(risen.get(entry.task_id) ?? []), ...up.map(({ id }) => id)]))
+        const helpers = await removeHelpers(docker, { ...entry, containers }, log)
         const now = open.get(entry.task_id)
-        if (now) await keep(now)
+        if (now) await keep({ ...now, ...helpers })
       }
     },
 
     stacksStillDown: () =>
       [...open.values()].filter((entry) => entry.containers.length > 0).map((entry) => entry.stack?.path ?? ''),
+  }
+}
+
+function isUnfinished({ containers, helper, holder, outcome }: OpenEntry): boolean {
+  return containers.length > 0 || Boolean(holder) || Boolean(helper && outcome)
+}
+
+/**
+ * Removes those that are of no more use: the one of the archive process once there is an outcome, the one that holds
+ * volumes once their containers use them again. Resolves with those that stay.
+ */
+async function removeHelpers(
+  docker: Docker,
+  { helper = '', holder = '', containers, outcome }: OpenEntry,
+  log: Say,
+): Promise<Pick<OpenEntry, 'helper' | 'holder'>> {
+  const remove = async (name: string) => {
+    if (name === '') return ''
+    return removeHelper(docker, name).then(
+      () => '',
+      (error: unknown) => {
+        log('warn', `The helper container ${name} could not be removed: ${messageOf(error)}`)
+        return name
+      },
+    )
+  }
+  return {
+    helper: outcome ? await remove(helper) : helper,
+    holder: containers.length === 0 ? await remove(holder) : holder,
   }
 }
 

@@ -1,9 +1,9 @@
-// Starts the archive process and talks with it. Nothing here waits for a process that hangs: an abort or a kill settles
-// what is pending at once, whatever state the process is in.
-import { spawn } from 'node:child_process'
+// Talks with an archive process. Nothing here waits for a process that hangs: an abort or a kill settles what is pending
+// at once, whatever state the process is in.
 import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { startChild } from './child.ts'
 import {
   EngineError,
   type EngineEvent,
@@ -36,6 +36,18 @@ export interface Engine extends AsyncDisposable {
   kill(): void
 }
 
+/** An archive process, wherever it runs: a child of this one, or a helper container. */
+export interface EngineProcess {
+  /** Of a child. */
+  readonly pid: number | undefined
+  readonly stdin: Writable
+  readonly stdout: Readable
+  /** Resolves with a sentence on how it ended, or why it did not start. */
+  readonly ended: Promise<string>
+  /** Ends it at once and waits for nothing. */
+  kill(): void
+}
+
 interface Pending {
   onEvent: OnEvent
   resolve(result: unknown): void
@@ -45,18 +57,15 @@ interface Pending {
 /** Milliseconds an idle process has to end by itself. */
 const patience = 2000
 
-export function startEngine({ signal }: { signal?: AbortSignal } = {}): Engine {
-  const child = spawn(
-    process.execPath,
-    ['--max-semi-space-size=2', fileURLToPath(new URL('./engine.ts', import.meta.url))],
-    {
-      stdio: ['pipe', 'pipe', 'pipe'],
-    },
-  )
+export interface EngineOptions {
+  signal?: AbortSignal
+  /** Default: a child of this process. */
+  process?: EngineProcess
+}
+
+export function startEngine({ signal, process = startChild() }: EngineOptions = {}): Engine {
   let pending: Pending | undefined
   let ended: { reason: unknown } | undefined
-  let errors = ''
-  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()))
 
   function end(reason: unknown): void {
     ended ??= { reason }
@@ -65,23 +74,14 @@ export function startEngine({ signal }: { signal?: AbortSignal } = {}): Engine {
     signal?.removeEventListener('abort', abort)
   }
 
-  function kill(): void {
-    child.kill('SIGKILL')
-    // a process in an uninterruptible call dies later; it must not keep this one alive until then
-    child.unref()
-    for (const stream of child.stdio) stream?.destroy()
-  }
-
   function abort(): void {
     end(signal?.reason)
-    kill()
+    process.kill()
   }
 
-  child.on('error', (error) => end(new EngineError('ENDED', `the archive process cannot be started: ${error.message}`)))
-  child.on('close', (code, signalName) => end(new EngineError('ENDED', endedText(code, signalName, errors))))
-  child.stdin.on('error', () => {}) // it has ended; 'close' tells why
-  child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-2000)))
-  createInterface({ input: child.stdout }).on('line', (line) => {
+  void process.ended.then((how) => end(new EngineError('ENDED', how)))
+  process.stdin.on('error', () => {}) // it has ended, and says itself how
+  createInterface({ input: process.stdout }).on('line', (line) => {
     let event: EngineEvent | EngineReply
     try {
       event = JSON.parse(line) as EngineEvent | EngineReply
@@ -103,13 +103,13 @@ export function startEngine({ signal }: { signal?: AbortSignal } = {}): Engine {
       if (ended) return reject(ended.reason)
       if (pending) return reject(new Error('the archive process answers one request at a time'))
       pending = { onEvent, resolve: (result) => resolve(result as Result), reject }
-      child.stdin.write(`${JSON.stringify(request)}\n`)
+      process.stdin.write(`${JSON.stringify(request)}\n`)
     })
   }
 
   return {
     get pid() {
-      return child.pid
+      return process.pid
     },
     open: (request, onEvent) => ask<void>({ op: 'open', ...request }, onEvent),
     readAhead: (onEvent) => ask<void>({ op: 'readAhead' }, onEvent),
@@ -119,19 +119,14 @@ export function startEngine({ signal }: { signal?: AbortSignal } = {}): Engine {
     survey: (request, onEvent) => ask<SurveyResult>({ op: 'survey', ...request }, onEvent),
     verify: (request, onEvent) => ask<VerifyResult>({ op: 'verify', ...request }, onEvent),
     kill() {
-      end(new EngineError('ENDED', endedText(null, 'SIGKILL', '')))
-      kill()
+      end(new EngineError('ENDED', 'the archive process ended unexpectedly (signal SIGKILL)'))
+      process.kill()
     },
     async [Symbol.asyncDispose]() {
       if (ended) return
-      child.stdin.end()
+      process.stdin.end()
       const late = delay(pending ? 0 : patience, 'late', { ref: false })
-      if ((await Promise.race([closed, late])) === 'late') kill()
+      if ((await Promise.race([process.ended, late])) === 'late') process.kill()
     },
   }
-}
-
-function endedText(code: number | null, signal: NodeJS.Signals | null, errors: string): string {
-  const how = signal ? `signal ${signal}` : `exit code ${code}`
-  return `the archive process ended unexpectedly (${how})${errors && `: ${errors.trim()}`}`
 }

@@ -23,18 +23,33 @@ export function coverageOf(service: string, mount: Mount, stackPath: string, vol
 }
 
 function judgeBind(source: string, stackPath: string): { covered: boolean; why: string } {
-  if (source === stackPath || source.startsWith(`${stackPath}/`))
-    return { covered: true, why: 'in the directory of the stack' }
+  if (isBelow(source, stackPath)) return { covered: true, why: 'in the directory of the stack' }
   return { covered: false, why: 'outside the directory of the stack' }
 }
 
-/** Volumes this agent can read as a folder, and keep reading once their containers are stopped. */
-export function judgeVolume(name: string, volume: VolumeInspectInfo | undefined): { covered: boolean; why: string } {
+function judgeVolume(name: string, volume: VolumeInspectInfo | undefined): { covered: boolean; why: string } {
   if (!volume) return { covered: false, why: 'Docker does not know this volume' }
-  if (anonymous.test(name))
-    return { covered: false, why: 'an anonymous volume: name it in the compose file to have it backed up' }
-  if (volume.Driver !== 'local') return { covered: false, why: `a volume of the driver ${volume.Driver}` }
-  if (volume.Options && Object.keys(volume.Options).length > 0)
-    return { covered: false, why: 'a volume with driver options: Docker unmounts it when its last container stops' }
+  if (isAnonymous(name)) return { covered: true, why: 'an anonymous volume, named after its service in the backup' }
+  if (livesInMemory(volume)) return { covered: true, why: 'a volume in memory: held while its containers are stopped' }
+  if (volume.Driver !== 'local') return { covered: true, why: `a volume of the driver ${volume.Driver}` }
+  if (isMounted(volume)) return { covered: true, why: 'a volume with driver options: held while it is read' }
   return { covered: true, why: 'a named volume' }
+}
+
+export function isBelow(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`)
+}
+
+export function isAnonymous(name: string): boolean {
+  return anonymous.test(name)
+}
+
+/** Whether Docker mounts something for it, and only while a container uses it; others are a plain folder. */
+export function isMounted(volume: VolumeInspectInfo): boolean {
+  return volume.Driver !== 'local' || Boolean(volume.Options?.['device'] || volume.Options?.['type'])
+}
+
+/** Whether its content is gone once no container uses it. */
+export function livesInMemory(volume: VolumeInspectInfo): boolean {
+  return volume.Driver === 'local' && ['tmpfs', 'ramfs'].includes(volume.Options?.['type'] ?? '')
 }

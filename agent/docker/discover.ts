@@ -7,6 +7,7 @@ import { counted } from 'db/domain/size'
 import type { ReportedStack } from 'db/domain/stack'
 import { coverageOf } from './coverage.ts'
 import type { OwnContainer } from './engine.ts'
+import { isHelper } from './helper-container.ts'
 import { composeLabels, locateProject } from './projects.ts'
 import { scanFolder } from './scan.ts'
 import { bindMounts, judgeMounts } from './scan-roots.ts'
@@ -47,7 +48,7 @@ export async function discover(options: DiscoverOptions): Promise<Discovery> {
   return { stacks: [...stacks.values()], mounts, unreachable_projects }
 }
 
-/** All containers of the host, as inspected; one that is removed meanwhile is left out. */
+/** All containers of the host, as inspected, but for our helpers; one that is removed meanwhile is left out. */
 export async function inspectAll(docker: Docker): Promise<ContainerInspectInfo[]> {
   const listed = await docker.listContainers({ all: true, abortSignal: AbortSignal.timeout(30_000) })
   const inspected = await Promise.all(
@@ -58,7 +59,7 @@ export async function inspectAll(docker: Docker): Promise<ContainerInspectInfo[]
         .catch(() => null),
     ),
   )
-  return inspected.filter((container) => container !== null)
+  return inspected.filter((container) => container !== null).filter((container) => !isHelper(container))
 }
 
 /** The containers that belong to a directory, whatever their project is called. */

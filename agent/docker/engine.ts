@@ -61,7 +61,31 @@ export interface OwnContainer {
   id: string
   /** Our own Compose project; empty when the container was started without Compose. */
   project: string
-  binds: { source: string; destination: string }[]
+  /** Its image's id. */
+  image: string
+  mounts: OwnMount[]
+}
+
+export interface OwnMount {
+  type: 'bind' | 'volume'
+  /** Of a volume. */
+  name: string
+  /** Path on the host. */
+  source: string
+  destination: string
+}
+
+/** The mount that a path of ours lies in. */
+export function mountOf(path: string, own: OwnContainer): OwnMount | undefined {
+  const above = own.mounts.filter(({ destination }) => path === destination || path.startsWith(`${destination}/`))
+  return above.sort((one, other) => other.destination.length - one.destination.length)[0]
+}
+
+/** The host's name for a path of ours; null when it lies in no mount. */
+export function onHost(path: string, own: OwnContainer | null): string | null {
+  if (!own) return path
+  const mount = mountOf(path, own)
+  return mount ? mount.source + path.slice(mount.destination.length) : null
 }
 
 /** True when this process runs inside a container. The marker file alone is not enough: machines made from images keep it. */
@@ -91,10 +115,12 @@ export async function findOwnContainer(docker: Docker): Promise<OwnContainer | n
     return {
       id: own.Id,
       project: own.Config.Labels?.['com.docker.compose.project'] ?? '',
-      binds: own.Mounts.filter((mount) => (mount.Type as string) === 'bind').map((mount) => ({
-        source: mount.Source,
-        destination: mount.Destination,
-      })),
+      image: own.Image,
+      mounts: own.Mounts.flatMap((mount) => {
+        const type = mount.Type as string
+        if (type !== 'bind' && type !== 'volume') return []
+        return { type, name: mount.Name ?? '', source: mount.Source, destination: mount.Destination }
+      }),
     }
   }
   return null

@@ -41,7 +41,10 @@ export function judgeMounts(roots: ScanRoot[], ownFolders: string[]): ScannedMou
  * no stack folders.
  */
 export async function bindMounts(own: OwnContainer | null): Promise<ScanRoot[]> {
-  if (own) return own.binds.map(({ source, destination }) => ({ path: destination, source }))
+  if (own)
+    return own.mounts
+      .filter(({ type }) => type === 'bind')
+      .map(({ source, destination }) => ({ path: destination, source }))
   return bindMountsOf(await readFile('/proc/self/mountinfo', 'utf8'))
 }
 

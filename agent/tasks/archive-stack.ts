@@ -3,7 +3,7 @@ import type { ArchiveFormat } from 'db/domain/archive'
 import { messageOf } from 'db/domain/errors'
 import { binarySize, counted } from 'db/domain/size'
 import type { ArchiveStackPayload, MadeBackup, PackedSource, PullResult, TaskOf, TaskOutcome } from 'db/domain/task'
-import { startEngine, type Engine } from '../archive/client.ts'
+import type { Engine } from '../archive/client.ts'
 import type { EngineEvent, PackResult } from '../archive/protocol.ts'
 import { JobCancelled } from '../cancelled.ts'
 import type { StoppedContainer } from '../docker/stopped-container.ts'
@@ -13,10 +13,13 @@ import type { TaskReport } from '../task-report.ts'
 import { within } from '../within.ts'
 import { createBackupFile, refuseWithoutSpace, type BackupFile } from './backup-file.ts'
 import { dryRun } from './dry-run.ts'
+import { engineFor } from './engine-for.ts'
+import { holdVolumes } from './hold-volumes.ts'
 import { manifestOf } from './manifest.ts'
 import { pullImages } from './pull-images.ts'
 import { unlessStalled } from './read-back.ts'
 import { resolveStack, type ResolvedStack } from './resolve-stack.ts'
+import { nameOfSource } from './stack-sources.ts'
 import type { Tools } from './tools.ts'
 import { whileStopped } from './while-stopped.ts'
 
@@ -78,12 +81,9 @@ async function makeBackup(
       'containers of this stack are still down from an earlier run, and the agent is trying to start them; nothing was touched',
     )
   report.say('info', `Phase 1: stack ${payload.stack.name} in ${payload.stack.path}`)
-  const stack = await within(120_000, 'Docker or a file system', resolveStack(payload, tools, report), signal)
-  attempt.entry.was_running = stack.was_running
-  attempt.warnings.push(...stack.warnings)
-  attempt.not_covered = stack.notCovered
-  attempt.packed = stack.sources.map(({ path, prefix }) => ({ path, prefix }))
-  sayCoverage(stack, report)
+  const found = await within(120_000, 'Docker or a file system', resolveStack(payload, tools, report), signal)
+  attempt.entry.was_running = found.was_running
+  sayCoverage(found, report)
   await refuseWithoutSpace(payload, tools.archivesDir)
   const file = await createBackupFile(payload, tools.archivesDir, task.id, at, async (partial) => {
     attempt.entry = { ...attempt.entry, partial }
@@ -91,8 +91,20 @@ async function makeBackup(
   })
   attempt.file = file
 
-  const packing = packSignal(signal, payload.archive.max_downtime, stack.toStop.length > 0)
-  await using engine = startEngine({ signal: packing.signal })
+  const packing = packSignal(signal, payload.archive.max_downtime, found.toStop.length > 0)
+  await holdVolumes(found, tools, packing.signal, async (holder) => {
+    attempt.entry = { ...attempt.entry, holder }
+    await tools.journal.write(attempt.entry)
+  })
+  const ready = await engineFor(found, tools, report, packing.signal, async (helper) => {
+    attempt.entry = { ...attempt.entry, helper }
+    await tools.journal.write(attempt.entry)
+  })
+  await using engine = ready.engine
+  const { stack } = ready
+  attempt.warnings.push(...stack.warnings)
+  attempt.not_covered = stack.notCovered
+  attempt.packed = stack.sources.map(({ path, prefix }) => ({ path, prefix }))
   const manifest = await within(60_000, 'Docker', manifestOf(payload, stack, tools, at), signal)
   attempt.entry = {
     ...attempt.entry,
@@ -115,8 +127,8 @@ async function makeBackup(
           out: file.partial,
           format: payload.archive.format,
           level: payload.archive.level,
-          sources: stack.sources,
-          exclude: [tools.archivesDir, tools.stateDir],
+          sources: ready.sources,
+          exclude: ready.exclude,
           patterns: payload.archive.exclude,
           append: [manifest],
         },
@@ -317,8 +329,7 @@ function newAttempt(task: TaskOf<'archive_stack'>): Attempt {
 }
 
 function sayCoverage(stack: ResolvedStack, report: TaskReport): void {
-  for (const source of stack.sources.slice(1))
-    report.say('info', `With volume ${source.prefix.slice('_volumes/'.length)}`)
+  for (const source of stack.sources.slice(1)) report.say('info', `With ${nameOfSource(source)}`)
   for (const text of stack.notCovered) report.say('info', `Not covered: ${text}`)
   for (const warning of stack.warnings) report.say('warn', capitalised(warning))
   for (const container of stack.toStop.filter(({ action }) => action === 'pause'))

@@ -16,6 +16,7 @@ import { refuseWithoutSpace } from './backup-file.ts'
 import { backupPath } from './backup-path.ts'
 import { unlessStalled } from './read-back.ts'
 import { resolveStack, type ResolvedStack } from './resolve-stack.ts'
+import { nameOfSource } from './stack-sources.ts'
 import type { Tools } from './tools.ts'
 
 /** Never throws. */
@@ -95,10 +96,11 @@ async function sayArchive(
 ): Promise<void> {
   const { archive } = payload
   report.phase('pack')
+  const seen = stack.sources.filter(({ direct }) => direct)
   await using engine = startEngine({ signal })
   const { files, bytes } = await unlessStalled(engine, (alive) =>
     engine.survey(
-      { sources: stack.sources, exclude: [tools.archivesDir, tools.stateDir], patterns: archive.exclude },
+      { sources: seen, exclude: [tools.archivesDir, tools.stateDir], patterns: archive.exclude },
       (event) => {
         alive()
         if (event.type === 'progress') Object.assign(report.progress, { files: event.files, bytes: event.bytes })
@@ -110,8 +112,10 @@ async function sayArchive(
   const folders = { archive: archive.folder, stack: payload.stack.folder }
   const path = join(tools.archivesDir, backupPath(folders, new Date(), archive.time_zone, archive.format, 1))
   report.say('info', `Would archive ${counted(files, 'file')}, ${binarySize(bytes)}, to ${path}`)
-  for (const source of stack.sources.slice(1))
-    report.say('info', `With volume ${source.prefix.slice('_volumes/'.length)}`)
+  for (const source of stack.sources.slice(1)) {
+    const unseen = source.direct ? '' : ', which a helper container would read; it is not counted here'
+    report.say('info', `With ${nameOfSource(source)}${unseen}`)
+  }
   for (const text of stack.notCovered) report.say('info', `Not covered: ${text}`)
 
   const disk = await diskOf(tools.archivesDir)

@@ -1,12 +1,9 @@
 // Step 1: what the stack is right now: its containers, what of them is stopped, what is archived and what is not.
 import { stat } from 'node:fs/promises'
-import { basename } from 'node:path'
 import type { ContainerInspectInfo, VolumeInspectInfo } from 'dockerode'
 import type { ArchiveStackPayload } from 'db/domain/task'
-import type { Source } from '../archive/protocol.ts'
 import type { ComposeProject } from '../docker/compose-command.ts'
 import { composeConfig, type ComposeConfig } from '../docker/compose-config.ts'
-import { coverageOf, judgeVolume } from '../docker/coverage.ts'
 import { containersOf, inspectAll, otherWriters } from '../docker/discover.ts'
 import {
   askDocker,
@@ -20,6 +17,7 @@ import { composeLabels } from '../docker/projects.ts'
 import { chooseContainers, nameOf, wasUp } from '../docker/stop-stack.ts'
 import type { StoppedContainer } from '../docker/stopped-container.ts'
 import type { TaskReport } from '../task-report.ts'
+import { directorySource, volumeSources, volumesToHold, type StackSource } from './stack-sources.ts'
 import type { Tools } from './tools.ts'
 
 export interface ResolvedStack {
@@ -31,7 +29,9 @@ export interface ResolvedStack {
   /** Fingerprint of the Docker Engine. */
   engine: string
   /** The stack's directory first, then its volumes. */
-  sources: Source[]
+  sources: StackSource[]
+  /** Volumes that lose what they hold when `toStop` is stopped and nothing else uses them. */
+  held: string[]
   containers: ContainerInspectInfo[]
   volumes: VolumeInspectInfo[]
   notCovered: string[]
@@ -49,7 +49,6 @@ export async function resolveStack(
   const { stack, archive } = payload
   const directory = await stat(stack.path).catch(() => null)
   if (!directory?.isDirectory()) throw new Error(`The directory of the stack, ${stack.path}, is not there`)
-  const source: Source = { path: stack.path, prefix: basename(stack.path), optional: false }
 
   const docker = await askDocker(tools.docker)
   if (!docker.reachable) {
@@ -60,7 +59,8 @@ export async function resolveStack(
       toStop: [],
       own: null,
       engine: '',
-      sources: [source],
+      sources: [directorySource(stack.path, null)],
+      held: [],
       containers: [],
       volumes: [],
       notCovered: [],
@@ -79,7 +79,7 @@ export async function resolveStack(
   if (archive.mode !== 'live') await refuseForeignControl(tools, containers)
   const compose = await composeConfig(await projectOf(stack.project, stack.path, containers))
   const volumes = (await tools.docker.listVolumes()).Volumes
-  const coverage = await chooseVolumes(payload, containers, compose, volumes)
+  const coverage = await volumeSources(payload, containers, compose, volumes)
   const warnings = [...coverage.warnings, ...ownStackWarnings(containers, own, payload)]
   if (compose.broken) warnings.push(`the compose file could not be resolved: ${compose.problem}`)
   else if (compose.problem)
@@ -99,14 +99,16 @@ export async function resolveStack(
     'info',
     up.length > 0 ? `Running: ${up.map(nameOf).sort().join(', ')}` : 'Nothing of this stack is running',
   )
+  const toStop = archive.mode === 'live' ? [] : chooseContainers(containers, all, archive.mode, own)
   return {
     was_running: up.length > 0,
-    toStop: archive.mode === 'live' ? [] : chooseContainers(containers, all, archive.mode, own),
+    toStop,
     own,
     engine: await fingerprint(tools.docker).catch(() => ''),
-    sources: [source, ...coverage.sources],
+    sources: [directorySource(stack.path, own), ...coverage.sources],
+    held: volumesToHold(toStop, all, volumes),
     containers,
-    volumes: volumes.filter((volume) => coverage.names.has(volume.Name)),
+    volumes: coverage.volumes,
     notCovered: coverage.notCovered,
     compose,
     warnings,
@@ -138,47 +140,6 @@ function ownStackWarnings(
   return [
     'this is the stack Docker Archiver itself runs in: its containers are never stopped, so its files are archived as they change',
   ]
-}
-
-async function chooseVolumes(
-  payload: ArchiveStackPayload,
-  containers: ContainerInspectInfo[],
-  compose: ComposeConfig,
-  volumes: VolumeInspectInfo[],
-) {
-  const sources: Source[] = []
-  const notCovered: string[] = []
-  const warnings: string[] = []
-  const names = new Set<string>()
-  for (const container of containers) {
-    const service = composeLabels(container.Config.Labels)?.service ?? nameOf(container)
-    for (const mount of container.Mounts) {
-      const covered = coverageOf(service, mount, payload.stack.path, volumes)
-      if (covered.type === 'volume' && mount.Name) names.add(mount.Name)
-      else if (!covered.covered)
-        notCovered.push(`${covered.source} (${covered.destination} in ${service}): ${covered.why}`)
-    }
-  }
-  for (const name of compose.volumes) {
-    if (volumes.some((volume) => volume.Name === name)) names.add(name)
-    else notCovered.push(`volume ${name}: it does not exist yet`)
-  }
-
-  for (const name of [...names].sort()) {
-    const volume = volumes.find((candidate) => candidate.Name === name)
-    const { covered, why } = judgeVolume(name, volume)
-    if (!payload.archive.include_volumes) notCovered.push(`volume ${name}: the archive leaves volumes out`)
-    else if (!covered || !volume) {
-      notCovered.push(`volume ${name}: ${why}`)
-      if (!/^[0-9a-f]{64}$/.test(name)) warnings.push(`volume ${name} is not in the backup: ${why}`)
-    } else if (!(await stat(volume.Mountpoint).catch(() => null))) {
-      notCovered.push(`volume ${name}: the agent cannot see ${volume.Mountpoint}`)
-      warnings.push(
-        `volume ${name} is not in the backup: the agent cannot see ${volume.Mountpoint}; mount that folder under the same path`,
-      )
-    } else sources.push({ path: volume.Mountpoint, prefix: `_volumes/${name}`, optional: false })
-  }
-  return { sources, notCovered: [...new Set(notCovered)], warnings, names }
 }
 
 /** With the files its containers were made from; those Compose finds itself when the agent cannot see them all. */

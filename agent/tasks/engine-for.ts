@@ -1,0 +1,102 @@
+// Chooses where the archive process of a stack runs: as a child of this one when that sees everything, else in a helper
+// container, which is there before anything is stopped.
+import { messageOf } from 'db/domain/errors'
+import { startEngine, type Engine } from '../archive/client.ts'
+import type { Source } from '../archive/protocol.ts'
+import { isMounted } from '../docker/coverage.ts'
+import { mountOf, onHost } from '../docker/engine.ts'
+import { newHelperName, startHelper, type HelperMount } from '../docker/helper-container.ts'
+import { helperProgram } from '../docker/helper-program.ts'
+import type { TaskReport } from '../task-report.ts'
+import { within } from '../within.ts'
+import type { ResolvedStack } from './resolve-stack.ts'
+import { nameOfSource } from './stack-sources.ts'
+import type { Tools } from './tools.ts'
+
+export interface ReadyEngine {
+  engine: Engine
+  /** The stack as it is archived: what cannot be reached is told as not covered. */
+  stack: ResolvedStack
+  /** As the engine finds them. */
+  sources: Source[]
+  exclude: string[]
+}
+
+/** `journal` is told the name of a helper container before that is made. */
+export async function engineFor(
+  stack: ResolvedStack,
+  tools: Tools,
+  report: TaskReport,
+  signal: AbortSignal,
+  journal: (helper: string) => Promise<void>,
+): Promise<ReadyEngine> {
+  if (stack.sources.every(({ direct }) => direct)) return asChild(stack, tools, signal)
+  try {
+    return await inHelper(stack, tools, signal, journal)
+  } catch (error) {
+    signal.throwIfAborted()
+    const reason = messageOf(error)
+    const unreached = stack.sources.filter(({ direct }) => !direct).map(nameOfSource)
+    const warnings = unreached.map((name) => `${name} is not in the backup: ${reason}`)
+    for (const warning of warnings) report.say('warn', warning)
+    const sources = stack.sources.filter(({ direct }) => direct)
+    const notCovered = [...stack.notCovered, ...unreached.map((name) => `${name}: ${reason}`)]
+    return asChild({ ...stack, sources, notCovered, warnings: [...stack.warnings, ...warnings] }, tools, signal)
+  }
+}
+
+function asChild(stack: ResolvedStack, tools: Tools, signal: AbortSignal): ReadyEngine {
+  const sources = stack.sources.map(({ path, prefix, optional }) => ({ path, prefix, optional }))
+  return { engine: startEngine({ signal }), stack, sources, exclude: ownFolders(tools) }
+}
+
+async function inHelper(
+  stack: ResolvedStack,
+  tools: Tools,
+  signal: AbortSignal,
+  journal: (helper: string) => Promise<void>,
+): Promise<ReadyEngine> {
+  const { image, mounts, archive } = await helperProgram(tools.docker, stack.own)
+  const volumes = stack.sources.flatMap(({ volume }) => volume ?? [])
+  const mounted = volumes.filter(isMounted).filter(({ Driver }) => Driver === 'local')
+  const name = newHelperName()
+  await journal(name)
+  const helper = {
+    name,
+    image,
+    command: [...archive, ...mounted.map(({ Name }) => Name)],
+    mounts: [...mounts, archivesMount(stack, tools), ...stack.sources.map(({ mount }) => mount)],
+  }
+  const engine = startEngine({ signal, process: await startHelper(tools.docker, helper, signal) })
+  try {
+    const sources = stack.sources.map(({ mount, prefix, optional }) => ({ path: mount.target, prefix, optional }))
+    // opens each of them, and leaves out all that is in them
+    await within(
+      60_000,
+      'A file system',
+      engine.survey({ sources, exclude: [], patterns: ['*'] }, () => {}),
+      signal,
+    )
+    return { engine, stack, sources, exclude: [...ownFolders(tools), ...ownFoldersOnHost(stack, tools)] }
+  } catch (error) {
+    engine.kill()
+    throw error
+  }
+}
+
+function archivesMount({ own }: ResolvedStack, { archivesDir }: Tools): HelperMount {
+  if (!own) return { type: 'bind', source: archivesDir, target: archivesDir, writable: true }
+  const mount = mountOf(archivesDir, own)
+  if (!mount) throw new Error(`the archives folder ${archivesDir} lies in the agent's own container, not in a mount`)
+  const source = mount.type === 'volume' ? mount.name : mount.source
+  return { type: mount.type, source, target: mount.destination, writable: true }
+}
+
+function ownFolders({ archivesDir, stateDir }: Tools): string[] {
+  return [archivesDir, stateDir]
+}
+
+/** A stack's directory may hold them under another name than the one our container knows. */
+function ownFoldersOnHost({ own }: ResolvedStack, tools: Tools): string[] {
+  return ownFolders(tools).flatMap((folder) => onHost(folder, own) ?? [])
+}
