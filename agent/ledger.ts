@@ -10,6 +10,8 @@ export interface Ledger {
   whole(path: string): Promise<void>
   /** It is not, or is there no more. */
   forget(path: string): Promise<void>
+  /** Paths of those found whole in a folder below the archives folder, newest first. */
+  wholeIn(folder: string): Promise<string[]>
   /** Whether it was found whole and nobody has written to it since. */
   knows(path: string): Promise<boolean>
 }
@@ -52,6 +54,12 @@ export function openLedger(stateDir: string, archivesDir: string): Ledger {
       change(path, async (known) => {
         delete known[basename(path)]
       }),
+    async wholeIn(folder) {
+      await last
+      // names begin with the time
+      const names = Object.keys(await read(`${folder}/any`)).sort().reverse()
+      return names.map((name) => `${folder}/${name}`)
+    },
     async knows(path) {
       await last
       const known = (await read(path))[basename(path)]

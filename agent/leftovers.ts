@@ -10,9 +10,9 @@ import type { LeftBehind } from 'db/queries/agent'
 import type Docker from 'dockerode'
 import { removeHelper } from './docker/helper-container.ts'
 import { startContainers } from './docker/start-containers.ts'
-import { codeOf, publish } from './durable.ts'
+import { publishBackup, publishIndex, removePartial } from './backup-names.ts'
+import { codeOf } from './durable.ts'
 import type { Journal, JournalEntry, OpenEntry } from './journal.ts'
-import { removeTree } from './remove-tree.ts'
 
 type Say = (level: LogLevel, text: string) => void
 
@@ -168,7 +168,7 @@ async function settleFile(
   let partial = entry.partial
   if (partial) {
     try {
-      await removeTree(partial)
+      await removePartial(partial)
       say('info', `Removed the unfinished file ${partial}`)
       partial = null
     } catch (error) {
@@ -204,12 +204,13 @@ async function withIntent(outcome: CareOutcome, intent: JournalEntry['intent'] |
 
 async function finishPublishing(partial: string, final: string, outcome: TaskOutcome): Promise<void> {
   try {
-    await publish(partial, final)
+    await publishBackup(partial, final)
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
     // it had its name already
     const found = await stat(final)
     if (found.isFile() && found.size !== outcome.backup?.size_bytes)
       throw new Error(`${final} has ${found.size} bytes instead of ${outcome.backup?.size_bytes}`, { cause: error })
+    await publishIndex(partial, final)
   }
 }

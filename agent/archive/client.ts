@@ -29,6 +29,8 @@ export interface Engine extends AsyncDisposable {
   readAhead(onEvent: OnEvent): Promise<void>
   read(onEvent: OnEvent): Promise<void>
   finish(onEvent: OnEvent): Promise<PackResult>
+  /** All steps at once. */
+  pack(request: Omit<PackRequest, 'op'>, onEvent: OnEvent): Promise<PackResult>
   packFolder(request: Omit<PackFolderRequest, 'op'>, onEvent: OnEvent): Promise<PackFolderResult>
   verify(request: Omit<VerifyRequest, 'op'>, onEvent: OnEvent): Promise<VerifyResult>
   survey(request: Omit<SurveyRequest, 'op'>, onEvent: OnEvent): Promise<SurveyResult>
@@ -107,7 +109,7 @@ export function startEngine({ signal, process = startChild() }: EngineOptions = 
     })
   }
 
-  return {
+  const engine: Engine = {
     get pid() {
       return process.pid
     },
@@ -115,6 +117,11 @@ export function startEngine({ signal, process = startChild() }: EngineOptions = 
     readAhead: (onEvent) => ask<void>({ op: 'readAhead' }, onEvent),
     read: (onEvent) => ask<void>({ op: 'read' }, onEvent),
     finish: (onEvent) => ask<PackResult>({ op: 'finish' }, onEvent),
+    async pack(request, onEvent) {
+      await engine.open(request, onEvent)
+      await engine.read(onEvent)
+      return await engine.finish(onEvent)
+    },
     packFolder: (request, onEvent) => ask<PackFolderResult>({ op: 'packFolder', ...request }, onEvent),
     survey: (request, onEvent) => ask<SurveyResult>({ op: 'survey', ...request }, onEvent),
     verify: (request, onEvent) => ask<VerifyResult>({ op: 'verify', ...request }, onEvent),
@@ -129,4 +136,5 @@ export function startEngine({ signal, process = startChild() }: EngineOptions = 
       if ((await Promise.race([process.ended, late])) === 'late') process.kill()
     },
   }
+  return engine
 }

@@ -6,7 +6,7 @@ import { FolderWriter } from './folder-writer.ts'
 import type { PackRequest, PackResult } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
 import type { Remarks } from './remarks.ts'
-import { openGround, refuseOwnNames, walkAll, type Ground } from './sources.ts'
+import { identityOf, openGround, refuseOwnNames, walkAll, type Ground } from './sources.ts'
 
 export class FolderPacking implements Packing {
   readonly #request: PackRequest
@@ -15,7 +15,6 @@ export class FolderPacking implements Packing {
   readonly #now: Date
   readonly #undo = new DisposableStack()
   readonly #ground: Ground
-  readonly #writer: FolderWriter
 
   constructor(request: PackRequest, remarks: Remarks, pulse: Pulse, now: Date) {
     this.#request = request
@@ -24,8 +23,8 @@ export class FolderPacking implements Packing {
     this.#now = now
     refuseOwnNames(request.sources)
     this.#ground = this.#undo.use(openGround(request.sources, request.exclude, remarks))
-    this.#writer = this.#undo.adopt(new FolderWriter(request.out, remarks), (writer) => writer.close())
-    this.#ground.excluded.push(this.#writer.stat())
+    const own = identityOf(request.out)
+    if (own) this.#ground.excluded.push(own)
   }
 
   async readAhead(): Promise<void> {}
@@ -33,14 +32,16 @@ export class FolderPacking implements Packing {
   async read(): Promise<() => Promise<PackResult>> {
     const { append, patterns } = this.#request
     const exclusion = new Exclusion(patterns)
-    const entries = new Entries(this.#writer, this.#remarks, this.#pulse)
+    using undo = new DisposableStack()
+    const writer = undo.adopt(new FolderWriter(this.#request.out, this.#remarks), (made) => made.close())
+    const entries = new Entries(writer, this.#remarks, this.#pulse)
     for (const found of walkAll(this.#ground, exclusion)) {
       if ('error' in found) this.#remarks.notRead(found.name, found.error, found.contentOnly ? 'its content' : 'it')
       else await entries.add(found)
       if (this.#pulse.due()) await this.#pulse.beat()
     }
-    for (const file of append) this.#writer.append(file, BigInt(this.#now.getTime()) * 1_000_000n)
-    const finished = this.#writer.finish()
+    for (const file of append) writer.append(file, BigInt(this.#now.getTime()) * 1_000_000n)
+    const finished = writer.finish()
     if (patterns.length > 0) this.#remarks.onAll('note', exclusion.inWords())
     this.#remarks.end()
     return async () => ({

@@ -34,10 +34,12 @@ export type Entry =
 
 export type FileEntry = Extract<Entry, { kind: 'file' }>
 
-/** Where frames go, and how they are made. */
+/** How frames are made, and of which backup. */
 export interface FrameTarget {
   format: TarFormat
   level: number
+  /** For telling. */
+  path: string
 }
 
 /** Whole entries in one frame. */
@@ -85,6 +87,8 @@ export interface CheckJob {
 export type Job = GroupJob | BytesJob | ChunkJob | CopyJob | CheckJob
 
 export type ToWorker =
+  /** Comes first. */
+  | { type: 'target'; target: FrameTarget }
   | { type: 'begin'; id: number; job: Job }
   /** Writes what the job made at this place of the open file `to`. */
   | { type: 'write'; id: number; to: number; offset: number }

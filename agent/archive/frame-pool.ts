@@ -1,5 +1,6 @@
 // The threads that make frames, one a core. Frames are handed in and told their places in one order, so that the same tree always
-// makes the same file; they are read, compressed and written in any.
+// makes the same file; they are read, compressed and written in any. Threads take a tenth of a second to start, so they are kept
+// for the next pool.
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Checked, CheckJob, FrameTarget, FromWorker, Job, Made, ToWorker } from './frame-jobs.ts'
@@ -7,6 +8,8 @@ import { EngineError } from './protocol.ts'
 
 /** Jobs a thread has before it, so that it never waits for the next, and holds no more than memory should. */
 const ahead = 3
+
+const idle: Worker[] = []
 
 interface Pending {
   worker: Worker
@@ -16,7 +19,6 @@ interface Pending {
 }
 
 export interface Begun {
-  /** For a copy: settled at once. */
   made: Promise<Made>
   /** Settles when the frame stands there. */
   write(to: number, offset: number): Promise<void>
@@ -32,18 +34,15 @@ export class FramePool implements AsyncDisposable {
   #failure: { error: unknown } | undefined
   #waiting: (() => void)[] = []
 
-  constructor(target: FrameTarget & { path: string }, threads = availableParallelism()) {
-    this.#workers = Array.from({ length: threads }, () => {
-      const worker = new Worker(new URL('./frame-worker.ts', import.meta.url), {
-        workerData: target,
-        execArgv: [],
-        resourceLimits: { maxYoungGenerationSizeMb: 8 },
-      })
+  constructor(target: FrameTarget) {
+    this.#workers = Array.from({ length: availableParallelism() }, () => idle.pop() ?? startWorker())
+    for (const worker of this.#workers) {
+      worker.ref()
       worker.on('message', (message: FromWorker) => this.#hear(message))
       worker.on('error', (error) => this.#fail(error))
+      tell(worker, { type: 'target', target })
       this.#load.set(worker, 0)
-      return worker
-    })
+    }
   }
 
   /** All threads have as much before them as they should. */
@@ -53,13 +52,13 @@ export class FramePool implements AsyncDisposable {
 
   /** Settles when there is room for one more; rejects once a frame could not be made or written. */
   async room(): Promise<void> {
-    while (this.full && !this.#failure) await new Promise<void>((done) => this.#waiting.push(done))
+    while (this.full && !this.#failure) await this.#change()
     this.check()
   }
 
   /** Settles when nothing is under way. */
   async idle(): Promise<void> {
-    while (this.#pending.size > 0 && !this.#failure) await new Promise<void>((done) => this.#waiting.push(done))
+    while (this.#pending.size > 0 && !this.#failure) await this.#change()
     this.check()
   }
 
@@ -71,34 +70,43 @@ export class FramePool implements AsyncDisposable {
   /** Rejects with an EngineError. */
   async checked(job: CheckJob): Promise<Checked> {
     const { id, made } = this.#begin(job)
-    try {
-      return (await made) as Checked
-    } finally {
-      this.#end(id)
-    }
+    const checked = (await made) as Checked
+    this.#end(id)
+    return checked
   }
 
   begin(job: Exclude<Job, CheckJob>): Begun {
     const { id, worker, made, written } = this.#begin(job)
-    const tell = (message: ToWorker) => worker.postMessage(message)
     return {
       made: made as Promise<Made>,
       write: (to, offset) => {
-        tell({ type: 'write', id, to, offset })
+        tell(worker, { type: 'write', id, to, offset })
         return written
       },
       drop: () => {
-        tell({ type: 'drop', id })
+        tell(worker, { type: 'drop', id })
         this.#end(id)
       },
     }
+  }
+
+  /** Threads that are still at work, or have failed, are ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const workers = this.#workers.splice(0)
+    for (const worker of workers) worker.removeAllListeners('message').removeAllListeners('error')
+    if (this.#failure || this.#pending.size > 0) await Promise.all(workers.map((worker) => worker.terminate()))
+    else
+      for (const worker of workers) {
+        worker.unref()
+        idle.push(worker)
+      }
   }
 
   #begin(job: Job) {
     this.check()
     const id = ++this.#ids
     const worker = this.#workers.toSorted((a, b) => (this.#load.get(a) ?? 0) - (this.#load.get(b) ?? 0))[0]
-    if (!worker) throw new Error('there are no threads')
+    if (!worker) throw new Error('the threads are not this one’s any more')
     this.#load.set(worker, (this.#load.get(worker) ?? 0) + 1)
     const made = Promise.withResolvers<Made | Checked>()
     const written = Promise.withResolvers<void>()
@@ -109,25 +117,24 @@ export class FramePool implements AsyncDisposable {
       written.reject(error)
     }
     this.#pending.set(id, { worker, made: made.resolve, written: written.resolve, failed })
-    worker.postMessage({ type: 'begin', id, job } satisfies ToWorker)
+    tell(worker, { type: 'begin', id, job })
     return { id, worker, made: made.promise, written: written.promise }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.terminate()))
   }
 
   #hear(message: FromWorker): void {
     const pending = this.#pending.get(message.id)
-    if (message.type === 'failed') {
-      this.#fail(
-        message.code === 'DEFECT' ? new Error(message.message) : new EngineError(message.code, message.message),
-      )
-    } else if (message.type === 'made') pending?.made(message.made)
-    else if (message.type === 'checked') pending?.made(message.checked)
-    else {
-      pending?.written()
-      this.#end(message.id)
+    switch (message.type) {
+      case 'failed':
+        return this.#fail(
+          message.code === 'DEFECT' ? new Error(message.message) : new EngineError(message.code, message.message),
+        )
+      case 'made':
+        return pending?.made(message.made)
+      case 'checked':
+        return pending?.made(message.checked)
+      case 'written':
+        pending?.written()
+        this.#end(message.id)
     }
   }
 
@@ -144,9 +151,24 @@ export class FramePool implements AsyncDisposable {
     this.#wake()
   }
 
+  #change(): Promise<void> {
+    return new Promise((done) => this.#waiting.push(done))
+  }
+
   #wake(): void {
     const waiting = this.#waiting
     this.#waiting = []
     for (const done of waiting) done()
   }
+}
+
+function startWorker(): Worker {
+  return new Worker(new URL('./frame-worker.ts', import.meta.url), {
+    execArgv: [],
+    resourceLimits: { maxYoungGenerationSizeMb: 8 },
+  })
+}
+
+function tell(worker: Worker, message: ToWorker): void {
+  worker.postMessage(message)
 }

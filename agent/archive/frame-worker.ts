@@ -1,7 +1,7 @@
 // A thread of the archive process: reads entries, makes frames of them, and writes each where it is told to.
 import { writeSync } from 'node:fs'
 import { createHash } from 'node:crypto'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { checkFrame } from './check-frame.ts'
 import { codecOf } from './frame.ts'
 import type { FrameTarget, FromWorker, Job, Made, ToWorker } from './frame-jobs.ts'
@@ -14,12 +14,21 @@ import { writeFailure } from './words.ts'
 
 if (!parentPort) throw new Error('This file is a thread of the archive process.')
 const port = parentPort
-const { format, level, path } = workerData as FrameTarget & { path: string }
-const codec = codecOf(format, level)
+let path = ''
+let codec = codecOf('tar', 1)
 const raw = new Raw()
 /** Frames that wait to be told where they go, and buffers that wait for frames. */
 const waiting = new Map<number, { bytes: Buffer; length: number } | Extract<Job, { type: 'copy' }>>()
 const idle: Buffer[] = []
+
+let aimed = ''
+
+function aim(target: FrameTarget): void {
+  path = target.path
+  const wanted = `${target.format} ${target.level}`
+  if (wanted !== aimed) codec = codecOf(target.format, target.level)
+  aimed = wanted
+}
 
 function begin(id: number, job: Job): void {
   if (job.type === 'copy') {
@@ -81,15 +90,18 @@ function send(message: FromWorker): void {
   port.postMessage(message)
 }
 
+function drop(id: number): void {
+  const frame = waiting.get(id)
+  waiting.delete(id)
+  if (frame && 'bytes' in frame) idle.push(frame.bytes)
+}
+
 port.on('message', (message: ToWorker) => {
+  if (message.type === 'target') return aim(message.target)
   try {
     if (message.type === 'begin') begin(message.id, message.job)
     else if (message.type === 'write') write(message.id, message.to, message.offset)
-    else {
-      const frame = waiting.get(message.id)
-      waiting.delete(message.id)
-      if (frame && 'bytes' in frame) idle.push(frame.bytes)
-    }
+    else drop(message.id)
   } catch (error) {
     const known = error instanceof EngineError
     const text = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error)

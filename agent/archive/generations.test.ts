@@ -1,7 +1,6 @@
 // Generations of backups, each taking over what it can from the one before: random trees, random edits.
 import {
   chmodSync,
-  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -92,10 +91,11 @@ function apply(source: string, { do: what, at, size, fill }: Edit): void {
     utimesSync(path, old, new Date(old.getTime() + fill * 1000))
   } else if (!there) return
   else if (what === 'delete') rmSync(path)
-  else if (what === 'rename')
-    existsSync(other) || lstatSync(other, { throwIfNoEntry: false }) || renameSync(path, other)
-  else if (what === 'hardLink') lstatSync(other, { throwIfNoEntry: false }) || linkSync(path, other)
-  else if (what === 'link') {
+  else if (what === 'rename') {
+    if (!lstatSync(other, { throwIfNoEntry: false })) renameSync(path, other)
+  } else if (what === 'hardLink') {
+    if (!lstatSync(other, { throwIfNoEntry: false })) linkSync(path, other)
+  } else if (what === 'link') {
     rmSync(path)
     symlinkSync('elsewhere', path)
   } else if (!there.isFile()) return

@@ -152,10 +152,6 @@ export class BadIndex extends Error {
   override name = 'BadIndex'
 }
 
-export function indexPathOf(backup: string): string {
-  return `${backup}.index`
-}
-
 /** Opens an index and checks that every byte of it is as it was written. Throws BadIndex, or a system error. */
 export function openIndex(path: string): IndexReader {
   const fd = openSync(path, 'r')

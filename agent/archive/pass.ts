@@ -75,9 +75,16 @@ export class Pass {
     await this.#settled()
   }
 
+  /** Threads may be copying for long: that is told meanwhile. */
   async #settled(): Promise<void> {
-    await this.#tools.sink.settled()
-    await this.#told
+    const { pulse, sink } = this.#tools
+    const telling = setInterval(() => void pulse.beat(), 250)
+    try {
+      await sink.settled()
+      await this.#told
+    } finally {
+      clearInterval(telling)
+    }
   }
 
   async #rest(): Promise<void> {
@@ -141,8 +148,8 @@ export class Pass {
     if (entries.length === 0) return
     this.#group = { entries: [], lines: [], weight: 0 }
     const met = this.#meet(of, entries, lines)
-    if (met?.same) return this.#takeOver(of, met, entries, lines)
     await this.#tools.pool.room()
+    if (met?.same) return this.#takeOver(of, met, entries, lines)
     this.#tell(of, entries, lines, this.#tools.sink.make({ type: 'group', entries, last: false }))
   }
 

@@ -1,7 +1,8 @@
 // The backup that a new one takes unchanged frames from. Whatever is odd about it, it is not used, and the reason is told.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { createHash } from 'node:crypto'
-import { indexPathOf, openIndex, type IndexReader } from './index-file.ts'
+import { openIndex, type IndexReader } from './index-file.ts'
+import { indexPathOf } from './index-path.ts'
 import type { PackRequest } from './protocol.ts'
 import { reasonOf } from './words.ts'
 

@@ -2,7 +2,8 @@
 // posix_fadvise, so the kernel may serve the reading from its page cache: this proves what was handed to the kernel and that the
 // device took it, not that the device returns the same bytes later.
 import { fsyncSync } from 'node:fs'
-import { BadIndex, indexPathOf, openIndex, type IndexReader } from './index-file.ts'
+import { BadIndex, openIndex, type IndexReader } from './index-file.ts'
+import { indexPathOf } from './index-path.ts'
 import { openReading } from './open-reading.ts'
 import { EngineError, type VerifyRequest, type VerifyResult } from './protocol.ts'
 import type { Pulse } from './pulse.ts'

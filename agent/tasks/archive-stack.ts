@@ -7,7 +7,8 @@ import type { Engine } from '../archive/client.ts'
 import type { EngineEvent, PackResult } from '../archive/protocol.ts'
 import { JobCancelled } from '../cancelled.ts'
 import type { StoppedContainer } from '../docker/stopped-container.ts'
-import { codeOf, publish } from '../durable.ts'
+import { publishBackup } from '../backup-names.ts'
+import { codeOf } from '../durable.ts'
 import type { OpenEntry } from '../journal.ts'
 import type { TaskReport } from '../task-report.ts'
 import { within } from '../within.ts'
@@ -16,6 +17,7 @@ import { dryRun } from './dry-run.ts'
 import { engineFor } from './engine-for.ts'
 import { holdVolumes } from './hold-volumes.ts'
 import { manifestOf } from './manifest.ts'
+import { previousBackup } from './previous-backup.ts'
 import { pullImages } from './pull-images.ts'
 import { unlessStalled } from './read-back.ts'
 import { resolveStack, type ResolvedStack } from './resolve-stack.ts'
@@ -106,6 +108,27 @@ async function makeBackup(
   attempt.not_covered = stack.notCovered
   attempt.packed = stack.sources.map(({ path, prefix }) => ({ path, prefix }))
   const manifest = await within(60_000, 'Docker', manifestOf(payload, stack, tools, at), signal)
+  const telling = (event: EngineEvent) => show(event, report)
+  await within(
+    60_000,
+    'A file system',
+    engine.open(
+      {
+        out: file.partial,
+        format: payload.archive.format,
+        level: payload.archive.level,
+        sources: ready.sources,
+        exclude: ready.exclude,
+        patterns: payload.archive.exclude,
+        append: [manifest],
+        previous: await previousBackup(payload, tools),
+        full_read_every: fullReadEvery,
+      },
+      telling,
+    ),
+    signal,
+  )
+  if (stack.toStop.length > 0) await readAhead(engine, report)
   attempt.entry = {
     ...attempt.entry,
     containers: stack.toStop,
@@ -121,19 +144,7 @@ async function makeBackup(
     tools,
     report,
     packing.signal,
-    () =>
-      engine.pack(
-        {
-          out: file.partial,
-          format: payload.archive.format,
-          level: payload.archive.level,
-          sources: ready.sources,
-          exclude: ready.exclude,
-          patterns: payload.archive.exclude,
-          append: [manifest],
-        },
-        (event) => show(event, report),
-      ),
+    () => engine.read(telling),
   )
   packing.end()
   await recordStart(attempt, window, tools, report)
@@ -141,9 +152,22 @@ async function makeBackup(
   if ((await tools.journal.holder(task.id)) !== 'us')
     throw new Error('another agent of this host has taken over and started the stack; this backup is given up')
 
-  const packed = window.worked.result
-  await verify(engine, file, payload.archive.format, packed, report)
-  return { stack, outcome: await publishBackup(attempt, file, packed, at, tools, report, payload.archive.format) }
+  const packed = await finishAndVerify(engine, file, payload.archive.format, report)
+  return { stack, outcome: await giveItsName(attempt, file, packed, at, tools, report, payload.archive.format) }
+}
+
+/** Days after which a backup is made of files that were all read again, whatever their times say. */
+const fullReadEvery = 30
+
+/** Everything that is not in the last backup already is read and compressed while the stack runs. */
+async function readAhead(engine: Engine, report: TaskReport): Promise<void> {
+  report.phase('read_ahead')
+  await unlessStalled(engine, (alive) =>
+    engine.readAhead((event) => {
+      alive()
+      show(event, report)
+    }),
+  )
 }
 
 /** "Always pull images on start". The backup is made, whatever becomes of this. */
@@ -224,28 +248,34 @@ async function recordStart(
   if ((await tools.journal.holder(attempt.entry.task_id)) === 'us') await tools.leftovers.keep(attempt.entry)
 }
 
-async function verify(
+/** What was written is flushed and read back; what was taken over has been read back before, and is again in its time. */
+async function finishAndVerify(
   engine: Engine,
   file: BackupFile,
   format: ArchiveFormat,
-  packed: PackResult,
   report: TaskReport,
-): Promise<void> {
+): Promise<PackResult> {
   report.phase('verify')
-  report.say(
-    'info',
-    `Packed ${counted(packed.files, 'file')}, ${binarySize(packed.bytes_read)} into ${binarySize(packed.size_bytes)}; reading it back`,
-  )
+  const heard = (alive: () => void) => (event: EngineEvent) => {
+    alive()
+    show(event, report)
+  }
+  const packed = await unlessStalled(engine, (alive) => engine.finish(heard(alive)))
+  report.say('info', `Packed ${inWords(packed)}; reading it back`)
   const read = await unlessStalled(engine, (alive) =>
-    engine.verify({ file: file.partial, format }, (event) => {
-      alive()
-      show(event, report)
-    }),
+    engine.verify({ file: file.partial, format, frames: 'of today' }, heard(alive)),
   )
-  if (read.sha256 !== packed.sha256) throw new Error(`What was read back from ${file.partial} is not what was written`)
+  if (read.sha256 !== packed.sha256 || read.index === 'missing' || read.index === 'damaged')
+    throw new Error(`What was read back from ${file.partial} is not what was written`)
+  return packed
 }
 
-async function publishBackup(
+function inWords({ files, content_bytes, reused_bytes, size_bytes }: PackResult): string {
+  const reused = reused_bytes > 0 ? ` (${binarySize(reused_bytes)} as in the last backup)` : ''
+  return `${counted(files, 'file')}, ${binarySize(content_bytes)}${reused} into ${binarySize(size_bytes)}`
+}
+
+async function giveItsName(
   attempt: Attempt,
   file: BackupFile,
   packed: PackResult,
@@ -264,6 +294,8 @@ async function publishBackup(
     created_at: at.toISOString(),
     verified_at: new Date().toISOString(),
     unreadable_count: packed.unreadable_count,
+    content_bytes: packed.content_bytes,
+    reused_bytes: packed.reused_bytes,
   }
   if (packed.unreadable_count > 0)
     attempt.warnings.push(`${counted(packed.unreadable_count, 'file')} could not be read`)
@@ -278,7 +310,7 @@ async function publishBackup(
   // first the journal, then the name: a file with a final name is always known to somebody
   attempt.entry = { ...attempt.entry, partial: file.partial, final: file.final, outcome }
   await tools.leftovers.keep(attempt.entry)
-  await publish(file.partial, file.final).catch((error: unknown) => {
+  await publishBackup(file.partial, file.final).catch((error: unknown) => {
     throw new Error(`The backup could not get its name ${file.final} (${codeOf(error)})`, { cause: error })
   })
   await tools.ledger.whole(file.path).catch((error: unknown) => report.say('warn', messageOf(error)))

@@ -4,9 +4,9 @@ import { basename, dirname, join } from 'node:path'
 import type { ArchiveFormat } from 'db/domain/archive'
 import { binarySize } from 'db/domain/size'
 import type { ArchiveStackPayload } from 'db/domain/task'
+import { removePartial } from '../backup-names.ts'
 import { codeOf, makeFolder } from '../durable.ts'
 import { diskOf } from '../host-status.ts'
-import { removeTree } from '../remove-tree.ts'
 import { backupPath, partialName } from './backup-path.ts'
 import { outputModes } from './fix-permissions.ts'
 
@@ -64,7 +64,7 @@ export async function createBackupFile(
         { cause: error },
       )
     }
-    return { path, final, partial, remove: () => removeTree(partial) }
+    return { path, final, partial, remove: () => removePartial(partial) }
   }
 }
 

@@ -102,17 +102,18 @@ async function packFolder(
   const packed = await unlessStalled(engine, (alive) =>
     engine.packFolder({ folder: place.file, out: partial, level }, seen(alive)),
   )
-  if (packed.unreadable_count > 0) throw new Error(`${packed.unreadable_count} of its files could not be read`)
   const readBack = await unlessStalled(engine, (alive) =>
-    engine.verify({ file: partial, format: 'tar.zst' }, seen(alive)),
+    engine.verify({ file: partial, format: 'tar.zst', frames: 'all' }, seen(alive)),
   )
-  if (readBack.sha256 !== packed.sha256) throw new Error('what was packed was not what was read back')
+  const { entry_count, content_bytes, size_bytes } = readBack
+  if (entry_count !== packed.entry_count || content_bytes !== packed.content_bytes || size_bytes !== packed.size_bytes)
+    throw new Error('what was packed was not what was read back')
   const handle = await open(partial, 'r')
   await handle.sync().finally(() => handle.close())
   await chmod(partial, 0o600)
   signal.throwIfAborted()
   await publish(partial, file)
-  return { path: file, size_bytes: packed.size_bytes, sha256: packed.sha256 }
+  return { path: file, size_bytes, sha256: readBack.sha256 }
 }
 
 /** What is packed is the backup, and not what became of it since. */
@@ -123,7 +124,7 @@ async function refuseDamaged(
   seen: (alive: () => void) => (event: EngineEvent) => void,
 ): Promise<void> {
   try {
-    const found = await unlessStalled(engine, (alive) => engine.verify({ file: folder, format: 'folder' }, seen(alive)))
+    const found = await unlessStalled(engine, (alive) => engine.verify({ file: folder, format: 'folder', frames: 'all' }, seen(alive)))
     if (found.sha256 !== sha256) throw new Damaged('the folder is not what it was when the backup was made')
   } catch (error) {
     if (error instanceof EngineError && error.code === 'CORRUPT') throw new Damaged(error.message)

@@ -36,7 +36,7 @@ async function readOnce(file: string, path: string, care: Care): Promise<ReadBac
   await using engine = startEngine({ signal: care.signal })
   try {
     const result = await unlessStalled(engine, (alive) =>
-      engine.verify({ file, format: formatOf(path) }, (event) => {
+      engine.verify({ file, format: formatOf(path), frames: 'all' }, (event) => {
         alive()
         if (event.type === 'progress') care.report.progress.bytes = event.bytes
       }),

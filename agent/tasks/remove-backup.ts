@@ -2,6 +2,7 @@
 import type { Stats } from 'node:fs'
 import { lstat, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { indexPathOf } from '../archive/index-path.ts'
 import { syncFolder } from '../durable.ts'
 import { removeTree } from '../remove-tree.ts'
 import { partialName } from './backup-path.ts'
@@ -16,12 +17,8 @@ export async function removeBackup(file: string, found: Stats, taskId: number): 
     await syncFolder(folder)
     await removeTree(hidden)
   } else await rm(file, { force: true })
-  await rm(indexOf(file), { force: true })
+  await rm(indexPathOf(file), { force: true })
   await syncFolder(folder)
-}
-
-export function indexOf(file: string): string {
-  return `${file}.index`
 }
 
 /** What deleting it frees: files of a folder backup that another one shares by hard links are not freed. */

@@ -2,11 +2,11 @@
 import { mkdir, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { CareOutcome, KnownBackup, TaskOf } from 'db/domain/task'
+import { indexPathOf } from '../archive/index-path.ts'
 import { codeOf, makeFolder, syncFolder } from '../durable.ts'
 import type { TaskReport } from '../task-report.ts'
 import { careTask, eachBackup, type Care } from './care.ts'
 import { placeOf, trashFolder, trashPathOf, trashPlaceOf } from './place.ts'
-import { indexOf } from './remove-backup.ts'
 import type { Tools } from './tools.ts'
 
 export async function trashBackups(
@@ -72,7 +72,7 @@ export async function makeTrash(archivesDir: string): Promise<void> {
 
 async function move(from: string, to: string): Promise<void> {
   await rename(from, to)
-  await rename(indexOf(from), indexOf(to)).catch((error: unknown) => {
+  await rename(indexPathOf(from), indexPathOf(to)).catch((error: unknown) => {
     if (codeOf(error) !== 'ENOENT') throw error
   })
   await syncFolder(dirname(to))

@@ -103,7 +103,7 @@ export type TaskOf<Kind extends TaskKind> = {
 export type AgentTask = { [Kind in TaskKind]: TaskOf<Kind> }[TaskKind]
 
 /** Steps of archiving a stack, in their order; shown while it runs. */
-export const phases = ['resolve', 'stop', 'pack', 'start', 'verify', 'finish'] as const
+export const phases = ['resolve', 'read_ahead', 'stop', 'pack', 'start', 'verify', 'finish'] as const
 export type Phase = (typeof phases)[number]
 
 export interface TaskProgress {
@@ -139,12 +139,15 @@ export interface MadeBackup {
   format: ArchiveFormat
   size_bytes: number
   file_count: number
-  /** SHA-256 of the file, hex. */
+  /** "frames:" and a SHA-256 in hex for a file with an index, which changes with any byte of what it holds; a SHA-256 for a folder. */
   sha256: string
   created_at: string
   verified_at: string
   /** Entries that could not be read, or not wholly. */
   unreadable_count: number
+  /** Of the content of its files, and of that what was taken over from the backup before without being read. */
+  content_bytes: number
+  reused_bytes: number
 }
 
 /** A folder that a backup holds, and where: the stack's directory at the top, each volume below `_volumes`. */

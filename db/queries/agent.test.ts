@@ -36,6 +36,8 @@ const success: TaskOutcome = {
     created_at: '2026-01-01T00:00:00Z',
     verified_at: '2026-01-01T00:00:01Z',
     unreadable_count: 0,
+    content_bytes: 2,
+    reused_bytes: 1,
   },
   not_covered: [],
   pull: null,

@@ -60,6 +60,9 @@ export interface JobStack {
   archive_path: string | null
   archive_size_bytes: number | null
   file_count: number | null
+  /** Of the content in its backup, and of that what was taken over from the backup before without being read. */
+  content_bytes: number | null
+  reused_bytes: number | null
   progress: TaskProgress | null
   out_of_contact_since: Date | null
   backup_id: number | null

@@ -84,6 +84,11 @@ const JobStack = z
     archive_path: z.string().nullable(),
     archive_size_bytes: z.number().nullable(),
     file_count: z.number().nullable(),
+    content_bytes: z.number().nullable().openapi({ description: 'Of the content of the files in its backup' }),
+    reused_bytes: z
+      .number()
+      .nullable()
+      .openapi({ description: 'Of that, what was taken over from the backup before without being read' }),
     progress: z
       .object({
         phase: z.enum(phases),
@@ -162,6 +167,8 @@ export const exampleJobStack = {
   archive_path: '/archives/nightly/wiki/20261123_020004_wiki.tar.zst',
   archive_size_bytes: 734_003_200,
   file_count: 6500,
+  content_bytes: 1503238553,
+  reused_bytes: 1488206168,
   progress: null,
   out_of_contact_since: null,
   backup_id: 42,

@@ -30,6 +30,8 @@ export const good: TaskOutcome = {
     created_at: '2026-11-23T01:00:00Z',
     verified_at: '2026-11-23T01:00:10Z',
     unreadable_count: 0,
+    content_bytes: 8 * 1024 * 1024,
+    reused_bytes: 6 * 1024 * 1024,
   },
   not_covered: [],
   pull: null,

@@ -82,7 +82,12 @@ export function paceOf(
   if (seconds < 2) return null
   const speed = progress.bytes / seconds
   const rest = (progress.total_bytes ?? 0) - progress.bytes
-  return { speed, left: progress.phase === 'pack' && rest > 0 ? rest / speed : null }
+  return { speed, left: isPacking(progress.phase) && rest > 0 ? rest / speed : null }
+}
+
+/** Steps whose bytes are those of the stack. */
+export function isPacking(phase: Phase | undefined): boolean {
+  return phase === 'read_ahead' || phase === 'pack'
 }
 
 const advice: [RegExp, keyof typeof words.job.advice][] = [
