@@ -29,6 +29,7 @@ create table archiver.archives (
   retention_keep_months integer not null default 6,
   retention_keep_years integer not null default 2,
   retention_one_per_day boolean not null default false,
+  include_bind_mounts boolean not null default false,
   constraint archives_all_stacks_of_host_fkey FOREIGN KEY (all_stacks_of_host) REFERENCES archiver.hosts(id) ON DELETE SET NULL,
   constraint archives_catch_up_window_check CHECK (((catch_up_window >= 0) AND (catch_up_window <= 604800))),
   constraint archives_folder_key UNIQUE (folder),
@@ -1339,7 +1340,7 @@ begin
         'project', chosen.project, 'compose_file', chosen.compose_file),
       'archive', jsonb_build_object('name', archive.name, 'folder', archive.folder, 'mode', archive.mode,
         'format', archive.format, 'level', archive.level, 'include_volumes', archive.include_volumes,
-        'exclude', archive.exclude, 'max_downtime', archive.max_downtime, 'time_zone', archive.time_zone),
+        'include_bind_mounts', archive.include_bind_mounts, 'exclude', archive.exclude, 'max_downtime', archive.max_downtime, 'time_zone', archive.time_zone),
       'last_size_bytes', chosen.last_size_bytes,
       'dry_run', dry_run,
       'pull', case when coalesce((security ->> 'always_pull')::boolean, false)

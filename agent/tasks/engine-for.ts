@@ -10,7 +10,8 @@ import { helperProgram } from '../docker/helper-program.ts'
 import type { TaskReport } from '../task-report.ts'
 import { within } from '../within.ts'
 import type { ResolvedStack } from './resolve-stack.ts'
-import { nameOfSource } from './stack-sources.ts'
+import { outside } from './outside-sources.ts'
+import { nameOfSource, type StackSource } from './stack-sources.ts'
 import type { Tools } from './tools.ts'
 
 export interface ReadyEngine {
@@ -36,6 +37,19 @@ export async function engineFor(
   } catch (error) {
     signal.throwIfAborted()
     const reason = messageOf(error)
+    const gone = stack.sources.findIndex(({ mount }) =>
+      reason.endsWith(`bind source path does not exist: ${mount.source}`),
+    )
+    if (gone > 0) {
+      const notCovered = [...stack.notCovered, `${nameOfSource(stack.sources[gone]!)}: it is not there`]
+      return engineFor(
+        { ...stack, sources: stack.sources.toSpliced(gone, 1), notCovered },
+        tools,
+        report,
+        signal,
+        journal,
+      )
+    }
     const unreached = stack.sources.filter(({ direct }) => !direct).map(nameOfSource)
     const warnings = unreached.map((name) => `${name} is not in the backup: ${reason}`)
     for (const warning of warnings) report.say('warn', warning)
@@ -69,7 +83,7 @@ async function inHelper(
   }
   const engine = startEngine({ signal, process: await startHelper(tools.docker, helper, signal) })
   try {
-    const sources = stack.sources.map(({ mount, prefix, optional }) => ({ path: mount.target, prefix, optional }))
+    const sources = inOneTree(stack.sources)
     // opens each of them, and leaves out all that is in them
     await within(
       60_000,
@@ -77,7 +91,7 @@ async function inHelper(
       engine.survey({ sources, exclude: [], patterns: ['*'] }, () => {}),
       signal,
     )
-    return { engine, stack, sources, exclude: [...ownFolders(tools), ...ownFoldersOnHost(stack, tools)] }
+    return { engine, stack, sources, exclude: [...ownFolders(tools), ...ownFoldersElsewhere(stack, tools)] }
   } catch (error) {
     engine.kill()
     throw error
@@ -96,7 +110,19 @@ function ownFolders({ archivesDir, stateDir }: Tools): string[] {
   return [archivesDir, stateDir]
 }
 
-/** A stack's directory may hold them under another name than the one our container knows. */
-function ownFoldersOnHost({ own }: ResolvedStack, tools: Tools): string[] {
-  return ownFolders(tools).flatMap((folder) => onHost(folder, own) ?? [])
+/** A stack's directory, or a folder around it, may hold them under another name than the one our container knows. */
+function ownFoldersElsewhere({ own }: ResolvedStack, tools: Tools): string[] {
+  const folders = ownFolders(tools).flatMap((folder) => onHost(folder, own) ?? [])
+  return [...folders, ...folders.map((folder) => outside.binds.path + folder)]
+}
+
+/** What lies elsewhere is one source of each kind: it may be single files, and nobody knows without looking. */
+function inOneTree(all: StackSource[]): Source[] {
+  const places = Object.values(outside)
+  const single = all.filter(({ mount }) => !places.some(({ path }) => mount.target.startsWith(`${path}/`)))
+  const trees = places.filter(({ path }) => all.some(({ mount }) => mount.target.startsWith(`${path}/`)))
+  return [
+    ...single.map(({ mount, prefix, optional }) => ({ path: mount.target, prefix, optional })),
+    ...trees.map((tree) => ({ ...tree, optional: false })),
+  ]
 }

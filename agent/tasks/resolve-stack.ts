@@ -17,6 +17,7 @@ import { composeLabels } from '../docker/projects.ts'
 import { chooseContainers, nameOf, wasUp } from '../docker/stop-stack.ts'
 import type { StoppedContainer } from '../docker/stopped-container.ts'
 import type { TaskReport } from '../task-report.ts'
+import { bindSources, fileSources } from './outside-sources.ts'
 import { directorySource, volumeSources, volumesToHold, type StackSource } from './stack-sources.ts'
 import type { Tools } from './tools.ts'
 
@@ -28,7 +29,7 @@ export interface ResolvedStack {
   own: OwnContainer | null
   /** Fingerprint of the Docker Engine. */
   engine: string
-  /** The stack's directory first, then its volumes. */
+  /** The stack's directory first, then its volumes, then what lies elsewhere. */
   sources: StackSource[]
   /** Volumes that lose what they hold when `toStop` is stopped and nothing else uses them. */
   held: string[]
@@ -64,7 +65,7 @@ export async function resolveStack(
       containers: [],
       volumes: [],
       notCovered: [],
-      compose: { text: null, volumes: [], problem: docker.reason, broken: false },
+      compose: { text: null, volumes: [], files: [], problem: docker.reason, broken: false },
       warnings: [`${docker.reason}: only the directory is archived, and nothing is known of volumes`],
     }
   }
@@ -79,6 +80,9 @@ export async function resolveStack(
   if (archive.mode !== 'live') await refuseForeignControl(tools, containers)
   const compose = await composeConfig(await projectOf(stack.project, stack.path, containers))
   const volumes = (await tools.docker.listVolumes()).Volumes
+  const { DockerRootDir } = (await tools.docker.info()) as { DockerRootDir: string }
+  const files = await fileSources(payload, containers, compose, own)
+  const binds = await bindSources(payload, containers, files, own, tools, DockerRootDir)
   const coverage = await volumeSources(payload, containers, compose, volumes)
   const warnings = [...coverage.warnings, ...ownStackWarnings(containers, own, payload)]
   if (compose.broken) warnings.push(`the compose file could not be resolved: ${compose.problem}`)
@@ -105,11 +109,11 @@ export async function resolveStack(
     toStop,
     own,
     engine: await fingerprint(tools.docker).catch(() => ''),
-    sources: [directorySource(stack.path, own), ...coverage.sources],
+    sources: [directorySource(stack.path, own), ...coverage.sources, ...binds.sources, ...files],
     held: volumesToHold(toStop, all, volumes),
     containers,
     volumes: coverage.volumes,
-    notCovered: coverage.notCovered,
+    notCovered: [...coverage.notCovered, ...binds.notCovered],
     compose,
     warnings,
   }

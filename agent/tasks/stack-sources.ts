@@ -50,7 +50,7 @@ export async function volumeSources(
     const service = composeLabels(container.Config.Labels)?.service || nameOf(container)
     for (const mount of container.Mounts) {
       const covered = coverageOf(service, mount, payload.stack.path, volumes)
-      if (covered.type !== 'volume' && !covered.covered)
+      if (!['volume', 'bind'].includes(covered.type))
         notCovered.push(`${covered.source} (${covered.destination} in ${service}): ${covered.why}`)
       if (covered.type === 'volume' && mount.Name && !prefixes.has(mount.Name))
         prefixes.set(mount.Name, prefixOf(mount.Name, container, mount.Destination))

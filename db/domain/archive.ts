@@ -13,6 +13,8 @@ export const defaultArchive = {
   format: 'tar.zst',
   level: 3,
   include_volumes: true,
+  /** Folders and files outside the stack's directory that its containers mount. */
+  include_bind_mounts: false,
   /** Seconds a stack may be down for a backup before it is started again and the backup given up. */
   max_downtime: 900,
   exclude: [],

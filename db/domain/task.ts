@@ -12,6 +12,8 @@ export interface ArchiveStackPayload {
     format: ArchiveFormat
     level: number
     include_volumes: boolean
+    /** Bind mounts outside the stack's directory; missing in tasks of an older server. */
+    include_bind_mounts?: boolean
     /** Patterns as in a .gitignore, for paths below the stack's directory and below each volume. */
     exclude: string[]
     /** Seconds. */

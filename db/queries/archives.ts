@@ -25,6 +25,8 @@ interface FurtherSettings {
   all_stacks_of_host: number | null
   /** Patterns as in a .gitignore. */
   exclude: string[]
+  /** Folders and files outside the stack's directory that its containers mount. */
+  include_bind_mounts: boolean
   schedule_enabled: boolean
   schedule_cron: string
   /** Seconds a run may be late and still run. */

@@ -61,6 +61,10 @@ export const archiveFields = {
     .min(levels.min, `must be ${levels.min} or more`)
     .max(levels.max, `must be ${levels.max} or less`),
   include_volumes: z.boolean(),
+  include_bind_mounts: z.boolean().openapi({
+    description:
+      'Folders and files outside the directory of a stack that its containers mount, below `_binds` in a backup. Those of the system (`/proc`, `/sys`, `/dev`, `/run`), of Docker and of Docker Archiver itself are always left out',
+  }),
   max_downtime: z
     .number()
     .int('must be a whole number of seconds')
@@ -76,7 +80,10 @@ export const archiveFields = {
       'must be a list of patterns',
     )
     .max(1000, 'must have at most 1000 patterns')
-    .openapi({ description: 'Patterns as in a .gitignore, below the directory of a stack and below each volume' }),
+    .openapi({
+      description:
+        'Patterns as in a .gitignore, below the directory of a stack and below each volume; for bind mounts outside it they count from the root of the host',
+    }),
   schedule_enabled: z.boolean(),
   schedule_cron: cron,
   catch_up_window: z
@@ -126,6 +133,7 @@ export function newArchive(timeZone: string) {
       format: archiveFields.format.default(defaultArchive.format),
       level: archiveFields.level.default(defaultArchive.level),
       include_volumes: archiveFields.include_volumes.default(defaultArchive.include_volumes),
+      include_bind_mounts: archiveFields.include_bind_mounts.default(defaultArchive.include_bind_mounts),
       max_downtime: archiveFields.max_downtime.default(defaultArchive.max_downtime),
       time_zone: archiveFields.time_zone.default(timeZone),
       stack_ids: archiveFields.stack_ids.default([]),

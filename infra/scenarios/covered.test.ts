@@ -1,11 +1,12 @@
 // What a backup holds beside the stack's directory: volumes that vanish with their last container, and folders elsewhere.
 import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { expect, test } from 'vitest'
+import { buildArchiverImages } from '../testbed/archiver-images.ts'
 import { docker } from '../testbed/docker.ts'
 import { watchDockerEvents } from '../testbed/events.ts'
 import { temporaryFolder } from '../testbed/folders.ts'
-import { makeHouse } from '../testbed/house.ts'
+import { makeHouse, type House } from '../testbed/house.ts'
 import { run } from '../testbed/run.ts'
 import { uniqueName } from '../testbed/sample-stack.ts'
 import { composeUp, makeStack } from '../testbed/stack.ts'
@@ -81,6 +82,58 @@ async function helperOf(stack: Keeper): Promise<string> {
   })
 }
 
+/** An agent as docker-compose.yml runs it, but without the mount of Docker's volumes. */
+async function startAgentContainer(house: House, stacksDir: string): Promise<AsyncDisposable> {
+  const { AGENT_IMAGE = '' } = await buildArchiverImages()
+  const socket = /^unix:\/\/(.+)/.exec(process.env['DOCKER_HOST'] ?? '')?.[1] ?? '/var/run/docker.sock'
+  const mounts = [`${socket}:/var/run/docker.sock`, `${house.archivesDir}:/archives`, `${stacksDir}:${stacksDir}`]
+  const flags = ['--network', 'host', '--env', `DATABASE_URL=${house.host.url}`, '--env', 'TRASH_MIN_DAYS=0']
+  const id = await docker('run', '-d', ...flags, ...mounts.flatMap((mount) => ['-v', mount]), AGENT_IMAGE)
+  return { [Symbol.asyncDispose]: async () => void (await docker('rm', '-fv', id)) }
+}
+
+const allNotes = (stack: Keeper) => ({
+  [`_volumes/${stack.name}_plain/note`]: 'in plain',
+  [`_volumes/${stack.name}_bound/note`]: 'in bound',
+  [`_volumes/${stack.name}_memory/note`]: 'in memory',
+  [`_volumes/${stack.name}_layered/note`]: 'in layered',
+  [`_volumes/${stack.name}_layered/below`]: 'below',
+  '_volumes/_anonymous_app-1_nameless/note': 'in nameless',
+})
+
+const includedYaml = `
+services:
+  other: { image: archiver-test/busybox, command: ["true"], network_mode: none }
+`
+
+/** The folder for data lies in one that is mounted whole: nobody archives the archives. */
+const elsewhereYaml = (folder: string) => `
+include: ["${folder}/base.yaml"]
+services:
+  app:
+    image: archiver-test/busybox
+    network_mode: none
+    command: ["sleep", "1000000"]
+    stop_grace_period: 0s
+    env_file: "${folder}/app.env"
+    secrets: [key]
+    volumes:
+      - "${folder}/media:/media"
+      - "${folder}/media/film:/film"
+      - "${folder}/one note:/note"
+      - "/proc:/host/proc"
+secrets: { key: { file: "${folder}/key.pem" } }
+`
+
+/** Files outside the directory of the stack, and without what we add. */
+async function filesIn(file: string | null): Promise<string[]> {
+  const names = await run('tar', ['--zstd', '-tf', file ?? ''])
+  return names
+    .split('\n')
+    .filter((name) => /^_(binds|files)\/.*[^/]$/.test(name))
+    .sort()
+}
+
 /** Names and contents of the small files in a backup. */
 async function notesIn(file: string): Promise<Record<string, string>> {
   const names = (await run('tar', ['--zstd', '-tf', file])).split('\n').filter((name) => /note$|below$/.test(name))
@@ -96,19 +149,61 @@ test('volumes that vanish with their last container are archived with their cont
   const { job, stack: made, log } = await house.ended(await house.run(id))
   expect(job.status, log).toBe('success')
   expect(log).toContain(`Stopped ${stack.app}`)
-  expect(await notesIn(made.archive_path ?? '')).toEqual({
-    [`_volumes/${stack.name}_plain/note`]: 'in plain',
-    [`_volumes/${stack.name}_bound/note`]: 'in bound',
-    [`_volumes/${stack.name}_memory/note`]: 'in memory',
-    [`_volumes/${stack.name}_layered/note`]: 'in layered',
-    [`_volumes/${stack.name}_layered/below`]: 'below',
-    '_volumes/_anonymous_app-1_nameless/note': 'in nameless',
-  })
+  expect(await notesIn(made.archive_path ?? '')).toEqual(allNotes(stack))
   expect(await stack.read('/memory/note')).toBe('in memory')
   expect(await stack.read('/bound/note')).toBe('in bound')
 })
 
-test('the helper hangs: at max_downtime the stack is started, and its volumes hold what they held', async () => {
+test('what lies elsewhere: files that the compose file names always, folders when the archive asks', async () => {
+  await using elsewhere = await temporaryFolder()
+  const at = (path: string) => join(elsewhere.path, path)
+  const files = {
+    'app.env': 'A=1',
+    'key.pem': 'key',
+    'base.yaml': includedYaml,
+    'media/film/note': 'film',
+    'one note': 'one',
+  }
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(at(path)), { recursive: true })
+    await writeFile(at(path), content, { mode: 0o640 })
+  }
+  await using stack = await makeStack({ name: uniqueName('elsewhere'), composeYaml: elsewhereYaml(elsewhere.path) })
+  await composeUp(stack.folder)
+  await using house = await makeHouse({ stacksDirs: [stack.parent], dataDir: at('data') })
+  await house.startAgent()
+  const found = await house.findStack(stack.folder)
+
+  const without = await house.ended(await house.run(await house.makeArchive('plain', [found])))
+  expect(without.job.status, without.log).toBe('success')
+  expect(without.log).toContain(`Not covered: ${at('media')} (/media in app): outside the directory of the stack`)
+  const named = ['app.env', 'base.yaml', 'key.pem'].map((name) => `_files${at(name)}`)
+  expect(await filesIn(without.stack.archive_path)).toEqual(named)
+
+  const id = await house.makeArchive('all', [found], { include_bind_mounts: true })
+  const { job, stack: made, log } = await house.ended(await house.run(id))
+  expect(job.status, log).toBe('success')
+  expect(log).toContain('Not covered: /proc (/host/proc in app): a folder of the running system')
+  const bound = ['media/film/note', 'one note'].map((name) => `_binds${at(name)}`)
+  expect(await filesIn(made.archive_path)).toEqual([...bound, ...named])
+  const list = await run('tar', ['--zstd', '-tvf', made.archive_path ?? '', `_files${at('key.pem').slice(0)}`])
+  expect(list).toMatch(/^-rw-r-----/)
+})
+
+test('an agent in a container reads volumes that it has no mount of', { timeout: 900_000 }, async () => {
+  await using stack = await startKeeper()
+  await using house = await makeHouse({ stacksDirs: [stack.parent] })
+  await using _agent = await startAgentContainer(house, stack.parent)
+  const id = await house.makeArchive('nightly', [await house.findStack(stack.folder)])
+  const { job, stack: made, log } = await house.ended(await house.run(id))
+  expect(job.status, log).toBe('success')
+  const file = join(house.archivesDir, relative('/archives', made.archive_path ?? ''))
+  expect(await notesIn(file)).toEqual(allNotes(stack))
+  expect(await stack.read('/memory/note')).toBe('in memory')
+  expect(await helpersOf(stack)).toEqual([])
+})
+
+test('the helper hangs until max_downtime, or is killed: the stack is started, and its volumes hold what they held', async () => {
   await using stack = await startKeeper()
   await using house = await makeHouse({ stacksDirs: [stack.parent] })
   await house.startAgent()
@@ -122,6 +217,14 @@ test('the helper hangs: at max_downtime the stack is started, and its volumes ho
   expect(ended.stack.reason).toContain('the stack had been down for 10 s')
   expect(await stack.read('/memory/note')).toBe('in memory')
   await until('the helpers to be gone', async () => (await helpersOf(stack)).length === 0)
+
+  const again = await house.run(ended.job.archive_id ?? 0)
+  const helper = await helperOf(stack)
+  await until('the stack to be stopped again', () => events.short('kill').length > 1)
+  await docker('kill', helper)
+  const killed = await house.ended(again)
+  expect(killed.stack.reason).toContain('the archive process ended unexpectedly')
+  expect(await stack.read('/memory/note')).toBe('in memory')
 })
 
 test('the agent is killed while the stack is stopped: the next one brings it back and leaves no helper', async () => {

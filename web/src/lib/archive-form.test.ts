@@ -15,6 +15,7 @@ test('a new archive begins with the defaults; minutes and hours are sent as seco
     all_stacks_of_host: null,
     mode: 'stop',
     include_volumes: true,
+    include_bind_mounts: false,
     exclude: ['*.log', '/cache/'],
     format: 'tar.zst',
     level: 3,

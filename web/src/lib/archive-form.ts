@@ -12,6 +12,7 @@ export interface ArchiveForm {
   all_stacks_of_host: number | null
   mode: ArchiveMode
   include_volumes: boolean
+  include_bind_mounts: boolean
   /** One pattern a line. */
   exclude: string
   format: ArchiveFormat
@@ -54,13 +55,14 @@ type Settings = Pick<
 >
 
 export function formOf(archive: Settings): ArchiveForm {
-  const { name, all_stacks_of_host, mode, include_volumes, format, level, schedule_enabled, time_zone } = archive
+  const { name, all_stacks_of_host, mode, format, level, schedule_enabled, time_zone } = archive
   return {
     name,
     stack_ids: [...archive.stack_ids],
     all_stacks_of_host,
     mode,
-    include_volumes,
+    include_volumes: archive.include_volumes,
+    include_bind_mounts: archive.include_bind_mounts,
     exclude: archive.exclude.join('\n'),
     format,
     level,
@@ -93,7 +95,7 @@ export function readPolicy(form: ArchiveForm): { policy: RetentionPolicy } | { e
 
 /** The body to send, or what is wrong at which field. What does not count while the schedule is off is not sent. */
 export function bodyOf(form: ArchiveForm): { body: ArchiveBody } | { errors: FieldErrors } {
-  const { name, stack_ids, all_stacks_of_host, mode, include_volumes, format, schedule_enabled, time_zone } = form
+  const { name, stack_ids, all_stacks_of_host, mode, format, schedule_enabled, time_zone } = form
   const max_downtime = seconds(form.downtime_minutes, 60)
   const catch_up_window = seconds(form.catch_up_hours, 3600)
   const level = isWhole(form.level, levels.min, levels.max) ? form.level : null
@@ -122,7 +124,8 @@ export function bodyOf(form: ArchiveForm): { body: ArchiveBody } | { errors: Fie
       stack_ids,
       all_stacks_of_host,
       mode,
-      include_volumes,
+      include_volumes: form.include_volumes,
+      include_bind_mounts: form.include_bind_mounts,
       exclude,
       format,
       ...(level !== null && { level }),

@@ -61,8 +61,11 @@ export const archive = {
       text: 'Containers keep running. No downtime, but files that change while they are read may not fit together.',
     },
   } satisfies Record<ArchiveMode, { name: string; text: string }>,
-  volumes: 'Include named volumes',
+  volumes: 'Include volumes',
   volumesHint: 'Without them only the stack’s directory is backed up.',
+  binds: 'Include folders outside the stack',
+  bindsHint:
+    'Folders and files elsewhere on the host that its containers mount. Can be large; the system’s own, such as /proc or the Docker socket, are never taken.',
   exclude: 'Leave out',
   excludeHint:
     'One pattern a line, as in a .gitignore: *.log, /cache/, !keep.log. They count from the stack’s directory, and from the top of each volume.',
