@@ -57,7 +57,9 @@ export function openLedger(stateDir: string, archivesDir: string): Ledger {
     async wholeIn(folder) {
       await last
       // names begin with the time
-      const names = Object.keys(await read(`${folder}/any`)).sort().reverse()
+      const names = Object.keys(await read(`${folder}/any`))
+        .sort()
+        .reverse()
       return names.map((name) => `${folder}/${name}`)
     },
     async knows(path) {

@@ -124,7 +124,9 @@ async function refuseDamaged(
   seen: (alive: () => void) => (event: EngineEvent) => void,
 ): Promise<void> {
   try {
-    const found = await unlessStalled(engine, (alive) => engine.verify({ file: folder, format: 'folder', frames: 'all' }, seen(alive)))
+    const found = await unlessStalled(engine, (alive) =>
+      engine.verify({ file: folder, format: 'folder', frames: 'all' }, seen(alive)),
+    )
     if (found.sha256 !== sha256) throw new Damaged('the folder is not what it was when the backup was made')
   } catch (error) {
     if (error instanceof EngineError && error.code === 'CORRUPT') throw new Damaged(error.message)

@@ -36,7 +36,10 @@ export async function verifyBackups(
       await tools.ledger.whole(backup.path)
       report.say('info', `${file} is whole`)
       if (read.verdict === 'whole' && lacksIndex(read.result, backup))
-        report.say('warn', `${file} was read without its index, which is ${read.result.index}; the next backup reads everything`)
+        report.say(
+          'warn',
+          `${file} was read without its index, which is ${read.result.index}; the next backup reads everything`,
+        )
     }),
   )
 }
