@@ -1,110 +1,11 @@
-// A thread of the archive process: reads entries, makes frames of them, and writes each where it is told to.
-import { writeSync } from 'node:fs'
-import { createHash } from 'node:crypto'
+// A thread of the archive process.
 import { parentPort } from 'node:worker_threads'
-import { checkFrame } from './check-frame.ts'
-import { codecOf } from './frame.ts'
-import type { FrameTarget, FromWorker, Job, Made, ToWorker } from './frame-jobs.ts'
-import { copyBetween } from './out-file.ts'
-import { EngineError } from './protocol.ts'
-import { readChunk, sameAsBefore } from './read-chunk.ts'
-import { Raw } from './raw.ts'
-import { readGroup } from './read-group.ts'
-import { writeFailure } from './words.ts'
+import { FrameMaker } from './frame-maker.ts'
+import type { ToWorker } from './frame-jobs.ts'
 
-if (!parentPort) throw new Error('This file is a thread of the archive process.')
-const port = parentPort
-let path = ''
-let codec = codecOf('tar', 1)
-const raw = new Raw()
-/** Frames that wait to be told where they go, and buffers that wait for frames. */
-const waiting = new Map<number, { bytes: Buffer; length: number } | Extract<Job, { type: 'copy' }>>()
-const idle: Buffer[] = []
+const maker = new FrameMaker()
 
-let aimed = ''
-
-function aim(target: FrameTarget): void {
-  path = target.path
-  const wanted = `${target.format} ${target.level}`
-  if (wanted !== aimed) codec = codecOf(target.format, target.level)
-  aimed = wanted
-}
-
-function begin(id: number, job: Job): void {
-  if (job.type === 'copy') {
-    waiting.set(id, job)
-    return
-  }
-  if (job.type === 'check') return send({ type: 'checked', id, checked: checkFrame(job, codec, path) })
-  raw.reset()
-  const made: Made = {
-    length: 0,
-    raw: 0,
-    hash: '',
-    left: [],
-    faults: [],
-    seen: [],
-    reread: [],
-    promoted: [],
-    bytesRead: 0,
-  }
-  if (job.type === 'group') readGroup(job, raw, made)
-  else if (job.type === 'chunk') readChunk(job, raw, made)
-  else raw.add(Buffer.from(job.bytes.buffer, job.bytes.byteOffset, job.bytes.byteLength))
-  const content = raw.content()
-  if (job.type !== 'chunk' || !sameAsBefore(job, codec, content)) {
-    const bytes = bufferFor(codec.bound(content.length))
-    const length = codec.encode(content, bytes)
-    made.length = length
-    made.hash = createHash('sha256').update(bytes.subarray(0, length)).digest('base64url')
-    waiting.set(id, { bytes, length })
-  }
-  made.raw = content.length
-  send({ type: 'made', id, made })
-}
-
-function write(id: number, to: number, offset: number): void {
-  const frame = waiting.get(id)
-  waiting.delete(id)
-  if (!frame) throw new Error(`there is no frame ${id}`)
-  if ('type' in frame) copyBetween(path, frame.from, frame.offset, to, offset, frame.length)
-  else {
-    for (let done = 0; done < frame.length;) {
-      try {
-        done += writeSync(to, frame.bytes, done, frame.length - done, offset + done)
-      } catch (error) {
-        throw new EngineError((error as NodeJS.ErrnoException).code ?? 'EIO', writeFailure(path, error))
-      }
-    }
-    idle.push(frame.bytes)
-  }
-  send({ type: 'written', id })
-}
-
-function bufferFor(length: number): Buffer {
-  const at = idle.findIndex((buffer) => buffer.length >= length)
-  return (at < 0 ? undefined : idle.splice(at, 1)[0]) ?? Buffer.allocUnsafeSlow(length)
-}
-
-function send(message: FromWorker): void {
-  port.postMessage(message)
-}
-
-function drop(id: number): void {
-  const frame = waiting.get(id)
-  waiting.delete(id)
-  if (frame && 'bytes' in frame) idle.push(frame.bytes)
-}
-
-port.on('message', (message: ToWorker) => {
-  if (message.type === 'target') return aim(message.target)
-  try {
-    if (message.type === 'begin') begin(message.id, message.job)
-    else if (message.type === 'write') write(message.id, message.to, message.offset)
-    else drop(message.id)
-  } catch (error) {
-    const known = error instanceof EngineError
-    const text = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error)
-    send({ type: 'failed', id: message.id, code: known ? error.code : 'DEFECT', message: text })
-  }
+parentPort?.on('message', (message: ToWorker) => {
+  const answer = maker.answer(message)
+  if (answer) parentPort?.postMessage(answer)
 })
