@@ -14,7 +14,7 @@ export interface Thread {
   postMessage(message: ToWorker): void
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as workers have it
   on(event: 'message' | 'error', listener: (value: any) => void): unknown
-  removeAllListeners(): unknown
+  removeAllListeners(event: 'message' | 'error'): unknown
   ref(): void
   unref(): void
   terminate(): Promise<unknown>
@@ -104,7 +104,10 @@ export class FramePool implements AsyncDisposable {
   /** Threads that are still at work, or have failed, are ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     const workers = this.#workers.splice(0)
-    for (const worker of workers) worker.removeAllListeners()
+    for (const worker of workers) {
+      worker.removeAllListeners('message')
+      worker.removeAllListeners('error')
+    }
     if (this.#failure || this.#pending.size > 0) await Promise.all(workers.map((worker) => worker.terminate()))
     else
       for (const worker of workers) {

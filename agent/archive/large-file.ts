@@ -28,7 +28,7 @@ export function openLarge(found: FileEntry): LargeFile | null {
   const fd = openEntry(found)
   let isKept = false
   try {
-    const opened = look(fd)
+    const opened = look(fd, found.dev)
     const { before } = opened
     if (!before.isFile()) return null
     const entry = { ...found, ...seenOf(before) }

@@ -4,7 +4,7 @@ import { closeSync } from 'node:fs'
 import type { Before, Met } from './before.ts'
 import { entryOf, type FoundEntry } from './entry-of.ts'
 import { lineOf, reread } from './entry-line.ts'
-import { FileSystems } from './file-systems.ts'
+import { provesSameness } from './file-systems.ts'
 import { nothingMade, type Entry, type FileEntry, type Made } from './frame-jobs.ts'
 import type { FramePool } from './frame-pool.ts'
 import type { FrameSink, Placed } from './frame-sink.ts'
@@ -31,7 +31,8 @@ export interface PassTools {
 export class Pass {
   readonly counts = { files: 0, directories: 0, others: 0, content_bytes: 0, bytes_read: 0, reused_bytes: 0 }
   readonly #tools: PassTools
-  readonly #systems = new FileSystems()
+  /** Whether any file is read every time. */
+  #doubts = false
   readonly #folders: Entry[] = []
   /** Names of each file that has several, by its identity, in the order of their first names. */
   readonly #linked = new Map<string, [FoundEntry, ...Entry[]]>()
@@ -60,7 +61,7 @@ export class Pass {
     await this.#addFolders()
     this.#tools.before?.groups.end()
     await this.#settled()
-    if (this.#systems.doubted)
+    if (this.#doubts)
       remarks.onAll(
         'note',
         'Files on tmpfs, network and FUSE file systems are read every time: their times prove nothing',
@@ -274,7 +275,9 @@ export class Pass {
   /** A line that no later one equals, where times and inode numbers prove nothing. */
   #lineOf(entry: Entry): string {
     const line = lineOf(entry)
-    return entry.kind === 'file' && !this.#systems.trusts(entry) ? reread(line) : line
+    if (entry.kind !== 'file' || provesSameness(entry.dev, `${entry.root}/${entry.below}`)) return line
+    this.#doubts = true
+    return reread(line)
   }
 
   /** Returns the bytes of their content. */
