@@ -1,7 +1,7 @@
 // What is left of a stack, its files and its job when the agent is killed in the worst moment.
 import { readdir } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { engineOf, isAlive } from '../testbed/agent-processes.ts'
+import { holdInWindow, isAlive } from '../testbed/agent-processes.ts'
 import { makeDatabaseServer } from '../testbed/database-server.ts'
 import { containersOf } from '../testbed/docker.ts'
 import { watchDockerEvents } from '../testbed/events.ts'
@@ -15,8 +15,7 @@ import { until } from '../testbed/until.ts'
 async function archiveUntilStopped(house: House, agent: TestProcess, stack: TestStack) {
   await using events = await watchDockerEvents(stack.name)
   const job = await house.run(await house.makeArchive('nightly', [await house.findStack(stack.folder)]))
-  const engine = await engineOf(agent.pid)
-  process.kill(engine, 'SIGSTOP')
+  const engine = await holdInWindow(agent.pid, events)
   await events.until('die', 'db')
   return { job, engine }
 }

@@ -3,7 +3,7 @@ import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import type { Backup } from 'db/queries/backups'
-import { engineOf } from '../testbed/agent-processes.ts'
+import { holdInWindow } from '../testbed/agent-processes.ts'
 import { launchBrowser, open } from '../testbed/browser.ts'
 import { containersOf, docker } from '../testbed/docker.ts'
 import { watchDockerEvents } from '../testbed/events.ts'
@@ -134,8 +134,7 @@ async function runUntilDown(stack: TestStack, settings: Record<string, unknown>)
   await using events = await watchDockerEvents(stack.name)
   const found = await house.findStack(stack.folder)
   const job = await house.run(await house.makeArchive(uniqueName('limit'), [found], settings))
-  const engine = await engineOf(agent.pid)
-  process.kill(engine, 'SIGSTOP')
+  const engine = await holdInWindow(agent.pid, events)
   await events.until('die', 'db')
   return { job, engine }
 }

@@ -1,6 +1,6 @@
 // What may happen between stop and start, and that everything is up afterwards.
 import { expect, test } from 'vitest'
-import { engineOf, isAlive } from '../testbed/agent-processes.ts'
+import { holdInWindow, isAlive } from '../testbed/agent-processes.ts'
 import { containersOf, docker } from '../testbed/docker.ts'
 import { watchDockerEvents } from '../testbed/events.ts'
 import { makeHouse } from '../testbed/house.ts'
@@ -23,9 +23,9 @@ test('the archive process hangs: at max_downtime the stack is started and the jo
   await using house = await makeHouse({ stacksDirs: [stack.parent] })
   const agent = await house.startAgent()
   const id = await house.makeArchive('nightly', [await house.findStack(stack.folder)], { max_downtime: 10 })
+  await using events = await watchDockerEvents(stack.name)
   const job = await house.run(id)
-  const engine = await engineOf(agent.pid)
-  process.kill(engine, 'SIGSTOP')
+  const engine = await holdInWindow(agent.pid, events)
   const ended = await house.ended(job, 60_000)
   expect(ended.job.status).toBe('failed')
   expect(ended.stack.reason).toBe(
@@ -42,7 +42,7 @@ test('a cancel in the stopped window brings the stack back at once', async () =>
   const agent = await house.startAgent()
   await using events = await watchDockerEvents(stack.name)
   const job = await house.run(await house.makeArchive('nightly', [await house.findStack(stack.folder)]))
-  process.kill(await engineOf(agent.pid), 'SIGSTOP')
+  await holdInWindow(agent.pid, events)
   await events.until('die', 'db')
   expect((await house.api.post(`/api/jobs/${job}/cancel`)).status).toBe(202)
   const ended = await house.ended(job)
@@ -89,7 +89,7 @@ test('the agent is asked to stop in the stopped window: it starts the stack, rep
   const agent = await house.startAgent()
   await using events = await watchDockerEvents(stack.name)
   const job = await house.run(await house.makeArchive('nightly', [await house.findStack(stack.folder)]))
-  process.kill(await engineOf(agent.pid), 'SIGSTOP')
+  await holdInWindow(agent.pid, events)
   await events.until('die', 'db')
   expect(await agent.stop()).toBe(0)
   const { web, db } = await containersOf(stack.name)
@@ -156,8 +156,7 @@ test('somebody starts a container while it is archived: it is archived once more
   const agent = await house.startAgent()
   await using events = await watchDockerEvents(stack.name)
   const job = await house.run(await house.makeArchive('nightly', [await house.findStack(stack.folder)]))
-  const engine = await engineOf(agent.pid)
-  process.kill(engine, 'SIGSTOP')
+  const engine = await holdInWindow(agent.pid, events)
   await events.until('die', 'db')
   await until('the packing to begin', async () => (await house.job(job)).metrics[0]?.progress?.phase === 'pack')
   await docker('start', `${stack.name}-db-1`)

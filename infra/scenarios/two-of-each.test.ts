@@ -1,6 +1,6 @@
 // Two servers and two agents of one host on one database.
 import { expect, test } from 'vitest'
-import { engineOf } from '../testbed/agent-processes.ts'
+import { holdInWindow } from '../testbed/agent-processes.ts'
 import { api } from '../testbed/api.ts'
 import { makeDatabaseServer } from '../testbed/database-server.ts'
 import { containersOf } from '../testbed/docker.ts'
@@ -24,7 +24,7 @@ test('a newer agent of the host replaces the older one, in the middle of a task,
   const found = await Promise.all(stacks.map(({ folder }) => house.findStack(folder)))
   await using events = await watchDockerEvents(first.name)
   const held = await house.run(await house.makeArchive('held', [found[0]!]))
-  process.kill(await engineOf(older.pid), 'SIGSTOP')
+  await holdInWindow(older.pid, events)
   await events.until('die', 'db')
 
   await house.startAgent()
@@ -61,8 +61,7 @@ test('a lease that ran out while the database was away is taken up again by its 
   const agent = await house.startAgent()
   await using events = await watchDockerEvents(stack.name)
   const job = await house.run(await house.makeArchive('nightly', [await house.findStack(stack.folder)]))
-  const engine = await engineOf(agent.pid)
-  process.kill(engine, 'SIGSTOP')
+  const engine = await holdInWindow(agent.pid, events)
   await events.until('die', 'db')
   const [task] = await house.database.sql<[{ lease_until: Date }]>`select lease_until from archiver.tasks`
 
