@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { isRoot } from './folders.ts'
+import { patience } from './until.ts'
 
 const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/snap/bin/chromium']
 
@@ -15,18 +16,29 @@ const quiet = ['background-networking', 'component-update', 'sync', 'quic'].map(
 export async function launchBrowser(): Promise<Browser> {
   const executablePath = findChromium()
   if (executablePath === undefined) throw new Error('Chromium is not installed')
-  return await chromium.launch({
+  const browser = await chromium.launch({
     executablePath,
     args: [...quiet, '--no-first-run', ...(isRoot ? ['--no-sandbox'] : [])],
+    timeout: patience,
   })
+  browser.on('context', (context) => context.setDefaultTimeout(patience))
+  return browser
 }
 
 /** What Chromium says when containers of neighbouring tests come and go: it gives up every request, and pages ask again. */
 export const networkChanged = 'net::ERR_NETWORK_CHANGED'
 
 export async function open(page: Page, url: string): Promise<void> {
+  await insist(() => page.goto(url))
+}
+
+export async function reload(page: Page): Promise<void> {
+  await insist(() => page.reload())
+}
+
+async function insist(load: () => Promise<unknown>): Promise<void> {
   for (;;) {
-    const failure = await page.goto(url).then(
+    const failure = await load().then(
       () => undefined,
       (error: unknown) => error,
     )
