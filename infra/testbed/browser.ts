@@ -12,13 +12,16 @@ export function findChromium(): string | undefined {
 
 const quiet = ['background-networking', 'component-update', 'sync', 'quic'].map((name) => `--disable-${name}`)
 
-/** `await using browser = await launchBrowser()`. */
-export async function launchBrowser(): Promise<Browser> {
+// Pages of tests live for seconds, and what V8 would spend on optimizing their code never comes back.
+const short = '--js-flags=--no-turbofan,--no-maglev'
+
+/** `await using browser = await launchBrowser()`. `optimizes`: as people's browsers do, for measuring. */
+export async function launchBrowser({ optimizes = false } = {}): Promise<Browser> {
   const executablePath = findChromium()
   if (executablePath === undefined) throw new Error('Chromium is not installed')
   const browser = await chromium.launch({
     executablePath,
-    args: [...quiet, '--no-first-run', ...(isRoot ? ['--no-sandbox'] : [])],
+    args: [...quiet, '--no-first-run', ...(optimizes ? [] : [short]), ...(isRoot ? ['--no-sandbox'] : [])],
     timeout: patience,
   })
   browser.on('context', (context) => context.setDefaultTimeout(patience))
