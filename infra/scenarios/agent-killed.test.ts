@@ -72,7 +72,7 @@ test('killed while the database is down, too: the stack is up before the databas
   await until('nothing unfinished to be left', async () => (await filesBelow(house.archivesDir)).length === 0)
 
   await server.start()
-  const { job: closed, stack: row } = await house.ended(job, 60_000)
+  const { job: closed, stack: row } = await house.ended(job)
   expect(closed.status).toBe('failed')
   expect(row.reason).toContain('the agent ended during this step')
 })
@@ -93,7 +93,7 @@ test('a backup that was finished while the database was down is reported by the 
   await agent.kill()
   await house.startAgent()
   await server.start()
-  const { job: closed, stack: row, log } = await house.ended(job, 60_000)
+  const { job: closed, stack: row, log } = await house.ended(job)
   expect(closed.status, log).toBe('success')
   expect(row.backup_id).not.toBeNull()
 })

@@ -24,7 +24,7 @@ beforeAll(async () => {
     await mkdir(join(folder.path, name), { recursive: true })
     await writeFile(join(folder.path, name, 'compose.yaml'), 'services: {web: {image: busybox}}\n')
   }
-  house = things.use(await makeHouse({ stacksDirs: [folder.path] }))
+  house = things.use(await makeHouse({ stacksDirs: [folder.path], containers: false }))
   agent = await house.startAgent()
   await house.findStack(join(folder.path, 'wiki'))
   browser = things.use(await launchBrowser())

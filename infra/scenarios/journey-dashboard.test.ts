@@ -7,7 +7,7 @@ import { claimTask, finishTask, heartbeat, reportStacks, startAgent } from 'db/q
 import type { Stack } from 'db/queries/stacks'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { launchBrowser, open } from '../testbed/browser.ts'
+import { launchBrowser, open, reload } from '../testbed/browser.ts'
 import { good, status } from '../../functions/testing/agent.ts'
 import { makeHouse, type House } from '../testbed/house.ts'
 import { complaintsOf, faultsOf, signIn, tabTo } from '../testbed/pages.ts'
@@ -221,7 +221,7 @@ test('stacks are found by what stands in the address', async () => {
   await page.getByLabel('Search stacks').fill('WIKI')
   await page.waitForURL('**/stacks?q=WIKI')
   await page.getByText('1 stack, none needs attention').waitFor()
-  await page.reload()
+  await reload(page)
   await page.getByText('1 stack, none needs attention').waitFor()
   await page.getByLabel('Search stacks').fill('nowhere')
   await page.getByText('No stack matches.').waitFor()

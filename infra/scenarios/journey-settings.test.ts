@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startMailServer } from '../../functions/testing/mail-server.ts'
-import { launchBrowser, open } from '../testbed/browser.ts'
+import { launchBrowser, open, reload } from '../testbed/browser.ts'
 import { temporaryFolder } from '../testbed/folders.ts'
 import { makeHouse, type House } from '../testbed/house.ts'
 import { addUser, complaintsOf, faultsOf, hasFocus, signIn, tabTo } from '../testbed/pages.ts'
@@ -24,7 +24,7 @@ beforeAll(async () => {
   const folder = undo.use(await temporaryFolder())
   await mkdir(join(folder.path, 'wiki'))
   await writeFile(join(folder.path, 'wiki/compose.yaml'), 'services: {}\n')
-  house = undo.use(await makeHouse({ stacksDirs: [folder.path] }))
+  house = undo.use(await makeHouse({ stacksDirs: [folder.path], containers: false }))
   await house.startAgent()
   await house.makeArchive('nightly', [await house.findStack(join(folder.path, 'wiki'))], { mode: 'live' })
   await addUser(house.server.url, 'vera', 'viewer')
@@ -219,7 +219,7 @@ test('users are added, changed, locked out and deleted; the last admin is protec
   await theirs.getByLabel('Password').fill('another long one')
   await theirs.getByRole('button', { name: 'Sign in' }).click()
   await heading('Dashboard', theirs).waitFor()
-  await page.reload()
+  await reload(page)
   await page.getByRole('button', { name: 'Sign out: Chrome on Linux' }).waitFor()
   expect(await faultsOf(page)).toEqual([])
   await page.setViewportSize({ width: 1280, height: 844 })
@@ -270,7 +270,7 @@ test('a token is shown once, works, and is deleted', async () => {
   expect((await ask('/api/archives')).status).toBe(200)
   expect((await ask('/api/archives/1/run', 'POST')).status).toBe(403)
   expect(await faultsOf(page)).toEqual([])
-  await page.reload()
+  await reload(page)
   await page.getByText(hostile, { exact: true }).first().waitFor()
   expect(await page.locator('body').innerText()).not.toContain(token)
   await press(`Delete ${hostile}`)
@@ -335,7 +335,7 @@ test('a profile: address, password, other browsers, theme', async () => {
     await press('Change password')
     await said('Your password is changed.')
     await page.getByRole('button', { name: /^Sign out: Chrome/ }).waitFor({ state: 'hidden' })
-    await other.reload()
+    await reload(other)
     await other.getByRole('heading', { name: 'Sign in' }).waitFor()
     await page.getByRole('radio', { name: 'Light' }).check()
     await page.locator('html:not(.dark)').waitFor({ state: 'attached' })

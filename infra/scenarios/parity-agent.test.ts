@@ -153,7 +153,7 @@ test('Not again: stack left down when the archive fails or times out', async () 
   await expectUp(stack)
 
   const late = await runUntilDown(stack, { max_downtime: 10 })
-  const timedOut = await house.ended(late.job, 60_000)
+  const timedOut = await house.ended(late.job)
   expect(timedOut.stack.reason).toMatch(/down for 10 s, the longest its archive allows/)
   await expectUp(stack)
 })

@@ -26,7 +26,7 @@ test('the archive process hangs: at max_downtime the stack is started and the jo
   await using events = await watchDockerEvents(stack.name)
   const job = await house.run(id)
   const engine = await holdInWindow(agent.pid, events)
-  const ended = await house.ended(job, 60_000)
+  const ended = await house.ended(job)
   expect(ended.job.status).toBe('failed')
   expect(ended.stack.reason).toBe(
     'the stack had been down for 10 s, the longest its archive allows; it was started again',

@@ -39,7 +39,7 @@ test('a newer agent of the host replaces the older one, in the middle of a task,
   await using watches = await watchDockerEvents()
   const all = await house.makeArchive('all', found)
   const answer = await api(otherServer.url, house.server.token).post<{ job_id: number }>(`/api/archives/${all}/run`)
-  const { job, log } = await house.ended(answer.body.job_id, 90_000)
+  const { job, log } = await house.ended(answer.body.job_id)
   expect(job.status, log).toBe('success')
   for (const { name } of stacks)
     expect(
@@ -66,7 +66,7 @@ test('a lease that ran out while the database was away is taken up again by its 
   const [task] = await house.database.sql<[{ lease_until: Date }]>`select lease_until from archiver.tasks`
 
   await server.stop()
-  await until('the lease to run out', () => Date.now() > task.lease_until.getTime() + 1000, 90_000)
+  await until('the lease to run out', () => Date.now() > task.lease_until.getTime() + 1000)
   await server.start()
   await until('the lease to be renewed', async () => {
     const [now] = await house.database.sql<
@@ -76,7 +76,7 @@ test('a lease that ran out while the database was away is taken up again by its 
     return now.lease_until > new Date()
   })
   process.kill(engine, 'SIGCONT')
-  const ended = await house.ended(job, 60_000)
+  const ended = await house.ended(job)
   expect(ended.job.status, ended.log).toBe('success')
   expect(events.short('die')).toEqual(['die web', 'die db'])
 })
