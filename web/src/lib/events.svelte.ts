@@ -1,5 +1,5 @@
-// The server's notices that rows have changed: one connection for the whole page. After a gap everybody is
-// told to fetch again, so that nothing is missed.
+// The server's notices that rows have changed: one connection for the whole page. What is fetched once it is there misses
+// nothing; after a gap everybody is told to fetch again.
 import { openStream } from './stream.ts'
 
 export type Resource = 'jobs' | 'stacks' | 'hosts' | 'archives' | 'backups' | 'downloads' | 'mails' | 'settings'
@@ -19,17 +19,33 @@ class Events {
     return () => this.#listeners.delete(listener)
   }
 
+/** Milliseconds that rows wait for the connection rather than being fetched twice. */
+const patience = 300
+
   start(): () => void {
-    let opened = false
+    let ready = false
+    const begins = performance.now()
     const close = openStream({
       address: () => '/api/events',
-      on: { change: (data) => this.#tell(JSON.parse(data)) },
-      opened: () => {
-        if (opened) this.#tell('everything')
-        opened = true
+  #begun = Promise.withResolvers<void>()
+  #waiting: ReturnType<typeof setTimeout> | undefined
+      on: {
+        change: (data) => this.#tell(JSON.parse(data)),
+        ready: () => {
+          const inTime = !ready && performance.now() - begins < patience
+          ready = true
+          this.#begun.resolve()
+          if (!inTime) this.#tell('everything')
+        },
       },
       lost: (lost) => (this.lost = lost),
     })
+  /** Resolves when notices come, so that what is fetched then stays true; or when that takes too long. */
+  begun(): Promise<void> {
+    this.#waiting ??= setTimeout(() => this.#begun.resolve(), patience)
+    return this.#begun.promise
+  }
+
     return () => {
       close()
       this.lost = false
@@ -42,3 +58,6 @@ class Events {
 }
 
 export const events = new Events()
+      clearTimeout(this.#waiting)
+      this.#waiting = undefined
+      this.#begun = Promise.withResolvers<void>()
