@@ -764,6 +764,17 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION archiver.ask_for_bytes(host_id integer, payload jsonb)
+;
+
+CREATE OR REPLACE FUNCTION archiver.announce_table()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform archiver.announce(tg_argv[0]);
+  return null;
+end
+$function$
  RETURNS bigint
  LANGUAGE plpgsql
 AS $function$

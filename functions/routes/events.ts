@@ -14,6 +14,9 @@ const resources: readonly string[] = [
   'downloads',
   'mails',
   'settings',
+  'users',
+  'sessions',
+  'tokens',
 ]
 /** The same change is told at most 4 times a second. */
 const gatherMilliseconds = 250
@@ -44,9 +47,9 @@ export function events({ live, stopping }: Server) {
 }
 
 async function tellChanges(live: Live, out: EventStream): Promise<void> {
+  const ready = eventText('ready', {})
   const news = new News<string>()
   const unfollow = live.follow((event) => {
-  const ready = eventText('ready', {})
     if (event === null) news.tell(ready)
     else if (resources.includes(event.resource))
       news.tell(eventText('change', { resource: event.resource, id: event.id }))

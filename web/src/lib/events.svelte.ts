@@ -2,16 +2,32 @@
 // nothing; after a gap everybody is told to fetch again.
 import { openStream } from './stream.ts'
 
-export type Resource = 'jobs' | 'stacks' | 'hosts' | 'archives' | 'backups' | 'downloads' | 'mails' | 'settings'
+export type Resource =
+  | 'jobs'
+  | 'stacks'
+  | 'hosts'
+  | 'archives'
+  | 'backups'
+  | 'downloads'
+  | 'mails'
+  | 'settings'
+  | 'users'
+  | 'sessions'
+  | 'tokens'
 interface Change {
   resource: Resource
   id: number | null
 }
 
+/** Milliseconds that rows wait for the connection rather than being fetched twice. */
+const patience = 300
+
 class Events {
   /** True while the connection has been gone for more than a moment. */
   lost = $state(false)
   #listeners = new Set<(change: Change | 'everything') => void>()
+  #begun = Promise.withResolvers<void>()
+  #waiting: ReturnType<typeof setTimeout> | undefined
 
   /** Calls back at each change, and with 'everything' after a gap. Returns how to stop. */
   on(listener: (change: Change | 'everything') => void): () => void {
@@ -19,16 +35,17 @@ class Events {
     return () => this.#listeners.delete(listener)
   }
 
-/** Milliseconds that rows wait for the connection rather than being fetched twice. */
-const patience = 300
+  /** Resolves when notices come, so that what is fetched then stays true; or when that takes too long. */
+  begun(): Promise<void> {
+    this.#waiting ??= setTimeout(() => this.#begun.resolve(), patience)
+    return this.#begun.promise
+  }
 
   start(): () => void {
     let ready = false
     const begins = performance.now()
     const close = openStream({
       address: () => '/api/events',
-  #begun = Promise.withResolvers<void>()
-  #waiting: ReturnType<typeof setTimeout> | undefined
       on: {
         change: (data) => this.#tell(JSON.parse(data)),
         ready: () => {
@@ -40,15 +57,12 @@ const patience = 300
       },
       lost: (lost) => (this.lost = lost),
     })
-  /** Resolves when notices come, so that what is fetched then stays true; or when that takes too long. */
-  begun(): Promise<void> {
-    this.#waiting ??= setTimeout(() => this.#begun.resolve(), patience)
-    return this.#begun.promise
-  }
-
     return () => {
       close()
       this.lost = false
+      clearTimeout(this.#waiting)
+      this.#waiting = undefined
+      this.#begun = Promise.withResolvers<void>()
     }
   }
 
@@ -58,6 +72,3 @@ const patience = 300
 }
 
 export const events = new Events()
-      clearTimeout(this.#waiting)
-      this.#waiting = undefined
-      this.#begun = Promise.withResolvers<void>()
