@@ -166,6 +166,8 @@ export const job = {
   packed: (done: string, total: string | null) => (total ? `${done} of about ${total}` : done),
   progressLabel: (stack: string) => `Progress of ${stack}`,
   file: 'File',
+  readLabel: 'Progress of reading back',
+  read: (share: string, done: string, total: string) => `${share}: ${done} of ${total} read back`,
   outOfContact: 'The agent has been out of contact since',
   outOfContactHint: 'It goes on by itself, starts the stack again, and reports when it is back.',
   cancel: 'Cancel job',
