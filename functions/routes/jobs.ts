@@ -196,6 +196,7 @@ export function jobs({ sql }: Server) {
           query: z.object({
             archive_id: filterId(smallId, 'archive'),
             stack_id: filterId(smallId, 'stack'),
+            host_id: filterId(smallId, 'host'),
             type: z
               .enum(jobTypes, `must be one of ${jobTypes.join(', ')}`)
               .optional()
@@ -267,8 +268,8 @@ export function jobs({ sql }: Server) {
                   bytes: 702_545_920,
                 },
               ],
-            },
               progress: null,
+            },
           ),
         },
       }),

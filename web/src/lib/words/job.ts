@@ -28,6 +28,8 @@ export const job = {
   allTypes: 'All types',
   stackFilter: 'Stack',
   allStacks: 'All stacks',
+  hostFilter: 'Host',
+  allHosts: 'All hosts',
   triggerFilter: 'Started',
   allTriggers: 'Any way',
   dryRunFilter: 'Dry runs',
