@@ -105,7 +105,7 @@ export const dashboard = {
   diskFilling: 'Filling up',
   diskFull: 'Nearly full',
   calendar: 'The last 12 months',
-  calendarHint: 'A day shows the worst that happened on it. Arrow keys go from day to day.',
+  calendarHint: 'A day shows the worst that happened on it. Choose one to list its jobs.',
   calendarNone: 'No job in the last 12 months.',
   storageOverTime: 'Storage over time',
   storageNow: 'Now',
