@@ -130,12 +130,8 @@ export const settings = {
 
   cleanupEnabled: 'Clean up by schedule',
   cleanupEnabledHint: 'By hand it can always be run.',
-  cron: 'When (cron)',
-  cronHint: 'Minute, hour, day of the month, month, day of the week: 30 2 * * * is every day at 02:30.',
   cleanupZone: 'Time zone of the schedule',
   serverZone: (zone: string) => `That of the server (${zone})`,
-  nextRuns: 'Next runs, as it stands above',
-  noNextRuns: 'This is no schedule yet.',
   logDays: 'Keep logs for (days)',
   trashDays: 'Keep the trash for (days)',
   trashDaysHint: 'Backups without an archive go there first, and are deleted after.',
