@@ -5,6 +5,10 @@ import { plural } from '../format.ts'
 export const form = {
   save: 'Save',
   unsaved: 'You have changes that are not saved.',
+  leaveTitle: 'Leave without saving?',
+  leaveText: 'What you have typed on this page is lost then.',
+  leave: 'Leave the page',
+  stay: 'Stay here',
   capsLock: 'Caps Lock is on.',
   number: (from: number, to: number) => `Give a whole number from ${from} to ${to}.`,
   copy: 'Copy',
