@@ -104,6 +104,7 @@ export const dashboard = {
   diskLabel: (host: string, percent: number) => `Disk of ${host}: ${percent} % used`,
   diskFilling: 'Filling up',
   diskFull: 'Nearly full',
+  allArchives: (n: number) => `All ${count(n)} archives`,
   calendar: 'The last 12 months',
   calendarHint: 'A day shows the worst that happened on it. Choose one to list its jobs.',
   calendarNone: 'No job in the last 12 months.',
