@@ -301,6 +301,7 @@ create table archiver.tasks (
   created_at timestamp with time zone not null default now(),
   claimed_at timestamp with time zone,
   finished_at timestamp with time zone,
+  progress jsonb,
   constraint tasks_belong_to_jobs CHECK (((job_id IS NOT NULL) OR (kind = 'send_bytes'::text))),
   constraint tasks_host_id_fkey FOREIGN KEY (host_id) REFERENCES archiver.hosts(id) ON DELETE CASCADE,
   constraint tasks_job_id_fkey FOREIGN KEY (job_id) REFERENCES archiver.jobs(id) ON DELETE CASCADE,
@@ -612,7 +613,9 @@ begin
       perform archiver.write_log(held.job_id, held.job_stack_id, 'info',
         format('The agent of host %s is in contact again; it had been out of contact since %s', host.name, date_trunc('second', held.out_of_contact_since)));
     end if;
-    update archiver.tasks as t set lease_until = now() + interval '60 seconds', out_of_contact_since = null where t.id = held.id;
+    update archiver.tasks as t set lease_until = now() + interval '60 seconds', out_of_contact_since = null,
+      progress = case when held.job_stack_id is null then held.progress end
+    where t.id = held.id;
     update archiver.job_stacks as s set progress = held.progress where s.id = held.job_stack_id;
     perform archiver.announce('jobs', held.job_id);
   end loop;
@@ -761,6 +764,17 @@ CREATE OR REPLACE FUNCTION archiver.announce(resource text, id bigint DEFAULT NU
  LANGUAGE sql
 AS $function$
   select pg_notify('archiver_events', json_build_object('resource', resource, 'id', id)::text)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.announce_table()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform archiver.announce(tg_argv[0]);
+  return null;
+end
 $function$
 ;
 

@@ -142,17 +142,21 @@ test('strip and calendar are one tab stop each, tell days in words, and lead to 
   await page.waitForURL(`**/history?from=${today}&to=${today}&archive=${nightly}`)
   await page.goBack()
 
-  const day = page.getByRole('group', { name: 'The last 12 months' }).getByRole('link')
+  const year = page.getByRole('slider', { name: 'The last 12 months' })
   await change(
     'jobs',
     (sql) => sql`
     insert into archiver.jobs (job_type, archive_name, status, triggered_by, created_at, start_time, end_time)
     select 'archive', 'gone', 'failed', 'schedule', at, at, at from (select now() - interval '21 days' as at) as long_ago`,
   )
-  await day.nth(1).waitFor()
-  await tabTo(day.nth(1))
+  await year.getByTitle(/: 1 failed$/).waitFor()
+  await tabTo(year)
+  expect(await year.getAttribute('aria-valuetext')).toMatch(/: 1 succeeded$/)
   await page.keyboard.press('ArrowLeft')
-  expect(await page.locator(':focus').getAttribute('aria-label')).toMatch(/: 1 failed$/)
+  expect(await year.getAttribute('aria-valuetext')).toMatch(/: 1 failed$/)
+  await year.getByTitle(/: 1 failed$/).click()
+  await page.getByText(/: 1 failed Jobs of this day$/).waitFor()
+  await year.focus()
   await page.keyboard.press('End')
   await page.keyboard.press('Enter')
   await page.waitForURL(`**/history?from=${today}&to=${today}`)
