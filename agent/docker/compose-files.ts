@@ -26,7 +26,8 @@ export function includedBy(text: string): string[] {
     if (/^\s*#/.test(line)) continue
     if (/^[^\s-]/.test(line)) including = line.startsWith('include:')
     const names = including ? line : (/(?:^|[\s{,])file:\s*(.+)/.exec(line)?.[1] ?? '')
-    for (const [, path = ''] of names.matchAll(/(?<=^|[\s"'[,])([^\s"'[\],{}]+\.ya?ml)(?=["'\s\],}]|$)/g)) paths.push(path)
+    for (const [, path = ''] of names.matchAll(/(?<=^|[\s"'[,])([^\s"'[\],{}]+\.ya?ml)(?=["'\s\],}]|$)/g))
+      paths.push(path)
   }
   return paths.filter((path) => !path.includes('://') && !path.includes('$'))
 }
