@@ -18,6 +18,7 @@ import { holdVolumes } from './hold-volumes.ts'
 import { manifestOf } from './manifest.ts'
 import { pullImages } from './pull-images.ts'
 import { unlessStalled } from './read-back.ts'
+import { restoreScript } from './restore-script.ts'
 import { resolveStack, type ResolvedStack } from './resolve-stack.ts'
 import { nameOfSource } from './stack-sources.ts'
 import type { Tools } from './tools.ts'
@@ -130,7 +131,7 @@ async function makeBackup(
           sources: ready.sources,
           exclude: ready.exclude,
           patterns: payload.archive.exclude,
-          append: [manifest],
+          append: [manifest, restoreScript(payload, stack, at)],
         },
         (event) => show(event, report),
       ),
