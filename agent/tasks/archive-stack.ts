@@ -93,7 +93,7 @@ async function makeBackup(
   attempt.file = file
 
   const packing = packSignal(signal, payload.archive.max_downtime, found.toStop.length > 0)
-  await holdVolumes(found, tools, packing.signal, async (holder) => {
+  await holdVolumes(found, tools, report, packing.signal, async (holder) => {
     attempt.entry = { ...attempt.entry, holder }
     await tools.journal.write(attempt.entry)
   })

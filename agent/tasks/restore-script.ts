@@ -83,13 +83,13 @@ fail() { say "$*" >&2; exit 1; }
 # unpack NAME DEST STRIP: what is below NAME in the backup, without its first STRIP folders
 unpack() {
   if [ -d "$backup" ]; then
-    tar -C "$backup" -cf - "$1" | tar -C "$2" -xpf - --numeric-owner --strip-components="$3"
+    tar -C "$backup" -cf - -- "$1" | tar -C "$2" -xpf - --numeric-owner --strip-components="$3"
   else
     case $backup in
       *.zst) zstd -dcq -- "$backup" ;;
       *.gz) gzip -dc -- "$backup" ;;
       *) cat -- "$backup" ;;
-    esac | tar -C "$2" -xpf - --numeric-owner --strip-components="$3" "$1"
+    esac | tar -C "$2" -xpf - --numeric-owner --strip-components="$3" -- "$1"
   fi
 }
 

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
+import type { Duplex } from 'node:stream'
 import { join } from 'node:path'
 import { connectDocker } from '../../agent/docker/engine.ts'
 import { docker } from '../testbed/docker.ts'
@@ -100,6 +101,7 @@ async function removeContainers(): Promise<void> {
 async function openDoor(host: HostName, socket: string, engine: string): Promise<AsyncDisposable> {
   const target = addressOf(engine || process.env['DOCKER_HOST'] || 'unix:///var/run/docker.sock')
   const server = createServer((asked, answer) => pass(asked, answer, target, host))
+  server.on('upgrade', (asked: IncomingMessage, socket: Duplex) => passLines(asked, socket, target))
   await new Promise<void>((done, failed) => server.once('error', failed).listen(socket, done))
   return {
     async [Symbol.asyncDispose]() {
@@ -121,6 +123,20 @@ function pass(asked: IncomingMessage, answer: ServerResponse, target: object, ho
   onward.on('error', () => answer.destroy())
   answer.on('close', () => onward.destroy())
   asked.pipe(onward)
+}
+
+/** Joins the two ends of what becomes a stream: the input and output of a helper container. */
+function passLines(asked: IncomingMessage, socket: Duplex, target: object): void {
+  const onward = request({ ...target, method: asked.method, path: asked.url, headers: asked.headers })
+  onward.on('upgrade', (found, other) => {
+    const headers = Object.entries(found.headers).map(([name, value]) => `${name}: ${String(value)}\r\n`)
+    socket.write(`HTTP/1.1 101 UPGRADED\r\n${headers.join('')}\r\n`)
+    socket.pipe(other).pipe(socket)
+    socket.on('error', () => other.destroy()).on('close', () => other.destroy())
+    other.on('error', () => socket.destroy()).on('close', () => socket.destroy())
+  })
+  onward.on('response', () => socket.destroy()).on('error', () => socket.destroy())
+  onward.end()
 }
 
 /** `/v1.51/containers/json?all=1` with a filter for our label. */
