@@ -33,7 +33,10 @@ export async function engineFor(
 ): Promise<ReadyEngine> {
   if (stack.sources.every(({ direct }) => direct)) return asChild(stack, tools, signal)
   try {
-    return await inHelper(stack, tools, signal, journal)
+    const ready = await inHelper(stack, tools, signal, journal)
+    const unseen = stack.sources.filter(({ direct }) => !direct).map(nameOfSource)
+    report.say('info', `A helper container reads what this agent does not see: ${unseen.join(', ')}`)
+    return ready
   } catch (error) {
     signal.throwIfAborted()
     const reason = messageOf(error)

@@ -11,6 +11,8 @@ import {
   fingerprint,
   isInContainer,
   isPodman,
+  dataRootOf,
+  onHost,
   type OwnContainer,
 } from '../docker/engine.ts'
 import { composeLabels } from '../docker/projects.ts'
@@ -80,9 +82,14 @@ export async function resolveStack(
   if (archive.mode !== 'live') await refuseForeignControl(tools, containers)
   const compose = await composeConfig(await projectOf(stack.project, stack.path, containers))
   const volumes = (await tools.docker.listVolumes()).Volumes
-  const { DockerRootDir } = (await tools.docker.info()) as { DockerRootDir: string }
+  const around = {
+    stack: onHost(stack.path, own) ?? stack.path,
+    volumes,
+    dataRoot: await dataRootOf(tools.docker),
+    ours: [tools.archivesDir, tools.stateDir].flatMap((folder) => onHost(folder, own) ?? []),
+  }
   const files = await fileSources(payload, containers, compose, own)
-  const binds = await bindSources(payload, containers, files, own, tools, DockerRootDir)
+  const binds = bindSources(payload, containers, files, around)
   const coverage = await volumeSources(payload, containers, compose, volumes)
   const warnings = [...coverage.warnings, ...ownStackWarnings(containers, own, payload)]
   if (compose.broken) warnings.push(`the compose file could not be resolved: ${compose.problem}`)
