@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { parentPort } from 'node:worker_threads'
 import { checkFrame } from './check-frame.ts'
 import { codecOf } from './frame.ts'
+import { FrameReader } from './frame-reader.ts'
 import type { FrameTarget, FromWorker, Job, Made, ToWorker } from './frame-jobs.ts'
 import { copyBetween } from './out-file.ts'
 import { EngineError } from './protocol.ts'
@@ -16,6 +17,7 @@ if (!parentPort) throw new Error('This file is a thread of the archive process.'
 const port = parentPort
 let path = ''
 let codec = codecOf('tar', 1)
+let reader = new FrameReader(path, codec)
 const raw = new Raw()
 /** Frames that wait to be told where they go, and buffers that wait for frames. */
 const waiting = new Map<number, { bytes: Buffer; length: number } | Extract<Job, { type: 'copy' }>>()
@@ -28,6 +30,7 @@ function aim(target: FrameTarget): void {
   const wanted = `${target.format} ${target.level}`
   if (wanted !== aimed) codec = codecOf(target.format, target.level)
   aimed = wanted
+  reader = new FrameReader(path, codec)
 }
 
 function begin(id: number, job: Job): void {
@@ -35,7 +38,7 @@ function begin(id: number, job: Job): void {
     waiting.set(id, job)
     return
   }
-  if (job.type === 'check') return send({ type: 'checked', id, checked: checkFrame(job, codec, path) })
+  if (job.type === 'check') return send({ type: 'checked', id, checked: checkFrame(job, reader, path) })
   raw.reset()
   const made: Made = {
     length: 0,
