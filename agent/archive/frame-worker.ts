@@ -11,6 +11,7 @@ import { EngineError } from './protocol.ts'
 import { readChunk, sameAsBefore } from './read-chunk.ts'
 import { Raw } from './raw.ts'
 import { readGroup } from './read-group.ts'
+import { UnpackHand, type UnpackTarget } from './unpack-jobs.ts'
 import { writeFailure } from './words.ts'
 
 if (!parentPort) throw new Error('This file is a thread of the archive process.')
@@ -18,6 +19,7 @@ const port = parentPort
 let path = ''
 let codec = codecOf('tar', 1)
 let reader = new FrameReader(path, codec)
+let hand: UnpackHand | undefined
 const raw = new Raw()
 /** Frames that wait to be told where they go, and buffers that wait for frames. */
 const waiting = new Map<number, { bytes: Buffer; length: number } | Extract<Job, { type: 'copy' }>>()
@@ -25,12 +27,13 @@ const idle: Buffer[] = []
 
 let aimed = ''
 
-function aim(target: FrameTarget): void {
+function aim(target: FrameTarget & Partial<UnpackTarget>): void {
   path = target.path
   const wanted = `${target.format} ${target.level}`
   if (wanted !== aimed) codec = codecOf(target.format, target.level)
   aimed = wanted
   reader = new FrameReader(path, codec)
+  if (target.unpackTo) hand = new UnpackHand(path, target.unpackTo, codec)
 }
 
 function begin(id: number, job: Job): void {
@@ -39,6 +42,10 @@ function begin(id: number, job: Job): void {
     return
   }
   if (job.type === 'check') return send({ type: 'checked', id, checked: checkFrame(job, reader, path) })
+  if (job.type === 'unpack' || job.type === 'unpackChunk') {
+    if (!hand) throw new Error('there is no folder to unpack into')
+    return send({ type: 'unpacked', id, answer: hand.do(job) })
+  }
   raw.reset()
   const made: Made = {
     length: 0,
@@ -99,8 +106,14 @@ function drop(id: number): void {
   if (frame && 'bytes' in frame) idle.push(frame.bytes)
 }
 
+function leave(): void {
+  hand?.leave()
+  hand = undefined
+}
+
 port.on('message', (message: ToWorker) => {
   if (message.type === 'target') return aim(message.target)
+  if (message.type === 'leave') return leave()
   try {
     if (message.type === 'begin') begin(message.id, message.job)
     else if (message.type === 'write') write(message.id, message.to, message.offset)
