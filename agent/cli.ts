@@ -36,8 +36,10 @@ async function perform(command: 'pack' | 'list' | 'verify' | 'unpack', args: str
       return (await import('./cli/pack.ts')).pack(args)
     case 'verify':
       return (await import('./cli/verify.ts')).verify(args)
-    default:
-      throw new WrongUse(`${command} cannot be done yet`)
+    case 'list':
+      return (await import('./cli/list.ts')).list(args)
+    case 'unpack':
+      return (await import('./cli/unpack.ts')).unpack(args)
   }
 }
 

@@ -157,6 +157,8 @@ create table archiver.job_stacks (
   pull jsonb,
   reclaimed_bytes bigint not null default 0,
   steps jsonb not null default '[]'::jsonb,
+  content_bytes bigint,
+  reused_bytes bigint,
   constraint job_stacks_host_id_fkey FOREIGN KEY (host_id) REFERENCES archiver.hosts(id) ON DELETE SET NULL,
   constraint job_stacks_job_id_fkey FOREIGN KEY (job_id) REFERENCES archiver.jobs(id) ON DELETE CASCADE,
   constraint job_stacks_pkey PRIMARY KEY (id),
@@ -1073,6 +1075,20 @@ CREATE OR REPLACE FUNCTION archiver.note_phase()
 AS $function$
 begin
   new.phase_times := new.phase_times || jsonb_build_object(new.phase, clock_timestamp());
+  return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.note_reuse()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update archiver.job_stacks as s
+  set content_bytes = (new.outcome #>> '{backup,content_bytes}')::bigint,
+    reused_bytes = (new.outcome #>> '{backup,reused_bytes}')::bigint
+  where s.id = new.job_stack_id;
   return new;
 end
 $function$

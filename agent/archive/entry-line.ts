@@ -45,6 +45,8 @@ export interface IndexEntry {
   gid?: number
   mtimeNs?: bigint
   size?: number
+  /** Of a device. */
+  rdev?: bigint
 }
 
 /** Throws where a line is none of ours. */
@@ -71,7 +73,7 @@ export function parseLine(line: string): IndexEntry {
         mtimeNs: BigInt(mtime as string),
       }
       if (type === 'l') return { ...entry, target: latin1Name(last as JsonName) }
-      return type === 'f' ? { ...entry, size: Number(last) } : entry
+      return type === 'f' ? { ...entry, size: Number(last) } : { ...entry, rdev: BigInt(last as number) }
     }
     default:
       throw new Error(`an entry of the unknown kind ${JSON.stringify(type)}`)

@@ -2,6 +2,7 @@
 import type { Frame } from './index-file.ts'
 import type { TarFormat } from './protocol.ts'
 import type { Extent } from './system-calls.ts'
+import type { UnpackAnswer, UnpackChunkJob, UnpackJob, UnpackTarget } from './unpack-jobs.ts'
 
 /** How an entry was when it was looked at. Names and targets are bytes as latin1. */
 export interface Seen {
@@ -85,11 +86,13 @@ export interface CheckJob {
   last: boolean
 }
 
-export type Job = GroupJob | BytesJob | ChunkJob | CopyJob | CheckJob
+export type Job = GroupJob | BytesJob | ChunkJob | CopyJob | CheckJob | UnpackJob | UnpackChunkJob
 
 export type ToWorker =
   /** Comes first. */
-  | { type: 'target'; target: FrameTarget }
+  | { type: 'target'; target: FrameTarget & Partial<UnpackTarget> }
+  /** The target may go. */
+  | { type: 'leave' }
   | { type: 'begin'; id: number; job: Job }
   /** Writes what the job made at this place of the open file `to`. */
   | { type: 'write'; id: number; to: number; offset: number }
@@ -132,6 +135,7 @@ export interface Checked {
 
 export type FromWorker =
   | { type: 'checked'; id: number; checked: Checked }
+  | { type: 'unpacked'; id: number; answer: UnpackAnswer }
   | { type: 'made'; id: number; made: Made }
   | { type: 'written'; id: number }
   /** Ends the archive. */

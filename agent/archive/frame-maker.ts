@@ -13,11 +13,13 @@ import {
   type Made,
   type ToWorker,
 } from './frame-jobs.ts'
+import { FrameReader } from './frame-reader.ts'
 import { copyBetween } from './out-file.ts'
 import { EngineError } from './protocol.ts'
 import { Raw } from './raw.ts'
 import { readChunk, sameAsBefore } from './read-chunk.ts'
 import { readGroup } from './read-group.ts'
+import { UnpackHand, type UnpackChunkJob, type UnpackJob, type UnpackTarget } from './unpack-jobs.ts'
 import { writeFailure } from './words.ts'
 
 export class FrameMaker {
@@ -25,6 +27,8 @@ export class FrameMaker {
   #path = ''
   #codec = codecOf('tar', 1)
   #aimed = ''
+  #reader = new FrameReader(this.#path, this.#codec)
+  #hand: UnpackHand | undefined
   /** Frames that wait to be told where they go, and buffers that wait for frames. */
   readonly #waiting = new Map<number, { bytes: Buffer; length: number } | CopyJob>()
   readonly #idle: Buffer[] = []
@@ -36,6 +40,10 @@ export class FrameMaker {
   answer(message: ToWorker): FromWorker | null {
     if (message.type === 'target') {
       this.#aim(message.target)
+      return null
+    }
+    if (message.type === 'leave') {
+      this.#leave()
       return null
     }
     const { id } = message
@@ -51,21 +59,32 @@ export class FrameMaker {
     }
   }
 
-  #aim({ format, level, path }: FrameTarget): void {
+  #aim({ format, level, path, unpackTo }: FrameTarget & Partial<UnpackTarget>): void {
     this.#path = path
     const aimed = `${format} ${level}`
     if (aimed !== this.#aimed) this.#codec = codecOf(format, level)
     this.#aimed = aimed
+    this.#reader = new FrameReader(path, this.#codec)
+    if (unpackTo) this.#hand = new UnpackHand(path, unpackTo, this.#codec)
+  }
+
+  #leave(): void {
+    this.#hand?.leave()
+    this.#hand = undefined
   }
 
   #begin(id: number, job: Job): FromWorker | null {
-    if (job.type === 'check') return { type: 'checked', id, checked: checkFrame(job, this.#codec, this.#path) }
+    if (job.type === 'check') return { type: 'checked', id, checked: checkFrame(job, this.#reader, this.#path) }
+    if (job.type === 'unpack' || job.type === 'unpackChunk') {
+      if (!this.#hand) throw new Error('there is no folder to unpack into')
+      return { type: 'unpacked', id, answer: this.#hand.do(job) }
+    }
     if (job.type !== 'copy') return { type: 'made', id, made: this.#make(id, job) }
     this.#waiting.set(id, job)
     return null
   }
 
-  #make(id: number, job: Exclude<Job, CheckJob | CopyJob>): Made {
+  #make(id: number, job: Exclude<Job, CheckJob | CopyJob | UnpackJob | UnpackChunkJob>): Made {
     const raw = this.#raw
     raw.reset()
     const made = nothingMade()

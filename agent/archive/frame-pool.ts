@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Checked, CheckJob, FrameTarget, FromWorker, Job, Made, ToWorker } from './frame-jobs.ts'
 import { EngineError } from './protocol.ts'
+import type { UnpackAnswer, UnpackChunkJob, UnpackJob, UnpackTarget } from './unpack-jobs.ts'
 
 /** Jobs a thread has before it, so that it never waits for the next, and holds no more than memory should. */
 const ahead = 3
@@ -24,7 +25,7 @@ const idle: Thread[] = []
 
 interface Pending {
   worker: Thread
-  made(made: Made | Checked): void
+  made(made: Made | Checked | UnpackAnswer): void
   written(): void
   failed(error: unknown): void
 }
@@ -45,7 +46,7 @@ export class FramePool implements AsyncDisposable {
   #failure: { error: unknown } | undefined
   #waiting: (() => void)[] = []
 
-  constructor(target: FrameTarget, threads = threadsOfAllCores()) {
+  constructor(target: FrameTarget & Partial<UnpackTarget>, threads = threadsOfAllCores()) {
     this.#workers = threads
     for (const worker of this.#workers) {
       worker.ref()
@@ -79,14 +80,16 @@ export class FramePool implements AsyncDisposable {
   }
 
   /** Rejects with an EngineError. */
-  async checked(job: CheckJob): Promise<Checked> {
-    const { id, made } = this.#begin(job)
-    const checked = (await made) as Checked
-    this.#end(id)
-    return checked
+  checked(job: CheckJob): Promise<Checked> {
+    return this.#answer(job) as Promise<Checked>
   }
 
-  begin(job: Exclude<Job, CheckJob>): Begun {
+  /** For a target to unpack into. Rejects with an EngineError. */
+  unpacked(job: UnpackJob | UnpackChunkJob): Promise<UnpackAnswer> {
+    return this.#answer(job) as Promise<UnpackAnswer>
+  }
+
+  begin(job: Exclude<Job, CheckJob | UnpackJob | UnpackChunkJob>): Begun {
     const { id, worker, made, written } = this.#begin(job)
     return {
       made: made as Promise<Made>,
@@ -111,9 +114,17 @@ export class FramePool implements AsyncDisposable {
     if (this.#failure || this.#pending.size > 0) await Promise.all(workers.map((worker) => worker.terminate()))
     else
       for (const worker of workers) {
+        tell(worker, { type: 'leave' })
         worker.unref()
         idle.push(worker)
       }
+  }
+
+  async #answer(job: Job) {
+    const { id, made } = this.#begin(job)
+    const answer = await made
+    this.#end(id)
+    return answer
   }
 
   #begin(job: Job) {
@@ -122,7 +133,7 @@ export class FramePool implements AsyncDisposable {
     const worker = this.#workers.toSorted((a, b) => (this.#load.get(a) ?? 0) - (this.#load.get(b) ?? 0))[0]
     if (!worker) throw new Error('the threads are not this one’s any more')
     this.#load.set(worker, (this.#load.get(worker) ?? 0) + 1)
-    const made = Promise.withResolvers<Made | Checked>()
+    const made = Promise.withResolvers<Made | Checked | UnpackAnswer>()
     const written = Promise.withResolvers<void>()
     made.promise.catch(() => {}) // `check` tells
     written.promise.catch(() => {})
@@ -146,6 +157,8 @@ export class FramePool implements AsyncDisposable {
         return pending?.made(message.made)
       case 'checked':
         return pending?.made(message.checked)
+      case 'unpacked':
+        return pending?.made(message.answer)
       case 'written':
         pending?.written()
         this.#end(message.id)
