@@ -7,7 +7,7 @@ import { containersOf } from '../testbed/docker.ts'
 import { watchDockerEvents } from '../testbed/events.ts'
 import { makeHouse, type House } from '../testbed/house.ts'
 import type { TestProcess } from '../testbed/processes.ts'
-import { startShop } from '../testbed/sample-stack.ts'
+import { slowToStop, startShop } from '../testbed/sample-stack.ts'
 import type { TestStack } from '../testbed/stack.ts'
 import { until } from '../testbed/until.ts'
 
@@ -32,11 +32,14 @@ async function filesBelow(folder: string): Promise<string[]> {
 }
 
 test('killed while the stack is stopped: the next agent starts the stack, removes the unfinished file and closes the job', async () => {
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using house = await makeHouse({ stacksDirs: [stack.parent] })
   const agent = await house.startAgent()
   const { job, engine } = await archiveUntilStopped(house, agent, stack)
-  expect(await filesBelow(house.archivesDir)).toEqual([expect.stringMatching(/^\..*\.partial$/)])
+  expect(await filesBelow(house.archivesDir)).toEqual([
+    expect.stringMatching(/^\..*\.partial$/),
+    expect.stringMatching(/^\..*\.partial\.index$/),
+  ])
 
   await agent.kill()
   process.kill(engine, 'SIGCONT')
@@ -59,7 +62,7 @@ test('killed while the stack is stopped: the next agent starts the stack, remove
 
 test('killed while the database is down, too: the stack is up before the database is, and the job is closed when it returns', async () => {
   await using server = await makeDatabaseServer()
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using house = await makeHouse({ stacksDirs: [stack.parent], serverUrl: server.url })
   const agent = await house.startAgent()
   const { job, engine } = await archiveUntilStopped(house, agent, stack)
@@ -79,7 +82,7 @@ test('killed while the database is down, too: the stack is up before the databas
 
 test('a backup that was finished while the database was down is reported by the agent that comes after', async () => {
   await using server = await makeDatabaseServer()
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using house = await makeHouse({ stacksDirs: [stack.parent], serverUrl: server.url })
   const agent = await house.startAgent()
   const { job, engine } = await archiveUntilStopped(house, agent, stack)

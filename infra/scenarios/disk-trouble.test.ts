@@ -9,7 +9,7 @@ import { watchDockerEvents } from '../testbed/events.ts'
 import { temporaryFolder } from '../testbed/folders.ts'
 import { makeHouse } from '../testbed/house.ts'
 import { run } from '../testbed/run.ts'
-import { startShop } from '../testbed/sample-stack.ts'
+import { slowToStop, startShop } from '../testbed/sample-stack.ts'
 
 async function mountTmpfs(folder: string, options: string): Promise<AsyncDisposable> {
   await mkdir(folder, { recursive: true })
@@ -44,7 +44,7 @@ test('the disk fills up while reading ahead: nothing is stopped, the job says so
 })
 
 test('the disk fills up while the stack is stopped: it is up again, the job says so, nothing is left behind', async () => {
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using folder = await temporaryFolder()
   const archivesDir = join(folder.path, 'archives')
   await using _disk = await mountTmpfs(archivesDir, 'size=16m')

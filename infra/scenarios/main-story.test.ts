@@ -117,7 +117,7 @@ test('a person sets it up, picks a stack, presses Run, watches the log, and has 
   await run('tar', ['--zstd', '--numeric-owner', '-xpf', join(house.archivesDir, file ?? ''), '-C', out.path])
   expect(await treeOf(join(out.path, stack.name))).toEqual(directoryBefore)
   expect(await treeOf(join(out.path, '_volumes', `${stack.name}_data`))).toEqual(volumeBefore)
-  expect(await readdir(join(out.path, '_archive'))).toEqual(['manifest.json'])
+  expect(await readdir(join(out.path, '_archive'))).toEqual(['manifest.json', 'restore.sh'])
 
   await page.getByRole('link', { name: 'Backups' }).first().click()
   await page.getByText('Verified').first().waitFor()

@@ -12,7 +12,7 @@ import { makeHouse, type House } from '../testbed/house.ts'
 import { signIn } from '../testbed/pages.ts'
 import type { TestProcess } from '../testbed/processes.ts'
 import { startDeafRegistry } from '../testbed/registry.ts'
-import { shopWithNetwork, startShop, uniqueName } from '../testbed/sample-stack.ts'
+import { shopWithNetwork, slowToStop, startShop, uniqueName } from '../testbed/sample-stack.ts'
 import { composeUp, makeStack, type TestStack } from '../testbed/stack.ts'
 import { treeOf } from '../testbed/tree.ts'
 import { until } from '../testbed/until.ts'
@@ -145,7 +145,7 @@ async function expectUp(stack: TestStack): Promise<void> {
 }
 
 test('Not again: stack left down when the archive fails or times out', async () => {
-  await using stack = await startShop({ parent })
+  await using stack = await startShop({ parent, composeYaml: slowToStop })
   const failing = await runUntilDown(stack, {})
   process.kill(failing.engine, 'SIGKILL')
   const failed = await house.ended(failing.job)
@@ -159,7 +159,7 @@ test('Not again: stack left down when the archive fails or times out', async () 
 })
 
 test('Not again: a fixed 600 s limit', async () => {
-  await using stack = await startShop({ parent })
+  await using stack = await startShop({ parent, composeYaml: slowToStop })
   // the limit is the archive's own: what is too long for one with 10 s is fine for this one
   const patient = await runUntilDown(stack, { max_downtime: 7200 })
   await until('12 s to pass', async () => {

@@ -4,7 +4,7 @@ import { holdInWindow, isAlive } from '../testbed/agent-processes.ts'
 import { containersOf, docker } from '../testbed/docker.ts'
 import { watchDockerEvents } from '../testbed/events.ts'
 import { makeHouse } from '../testbed/house.ts'
-import { startShop, uniqueName } from '../testbed/sample-stack.ts'
+import { slowToStop, startShop, uniqueName } from '../testbed/sample-stack.ts'
 import { compose, composeUp, makeStack } from '../testbed/stack.ts'
 import { until } from '../testbed/until.ts'
 
@@ -19,7 +19,7 @@ services:
 `
 
 test('the archive process hangs: at max_downtime the stack is started and the job fails', async () => {
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using house = await makeHouse({ stacksDirs: [stack.parent] })
   const agent = await house.startAgent()
   const id = await house.makeArchive('nightly', [await house.findStack(stack.folder)], { max_downtime: 10 })
@@ -37,7 +37,7 @@ test('the archive process hangs: at max_downtime the stack is started and the jo
 })
 
 test('a cancel in the stopped window brings the stack back at once', async () => {
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using house = await makeHouse({ stacksDirs: [stack.parent] })
   const agent = await house.startAgent()
   await using events = await watchDockerEvents(stack.name)
@@ -84,7 +84,7 @@ test('killed while a container still uses its grace period: the next agent waits
 })
 
 test('the agent is asked to stop in the stopped window: it starts the stack, reports, and ends', async () => {
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using house = await makeHouse({ stacksDirs: [stack.parent] })
   const agent = await house.startAgent()
   await using events = await watchDockerEvents(stack.name)
@@ -151,7 +151,7 @@ services:
 })
 
 test('somebody starts a container while it is archived: it is archived once more', async () => {
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using house = await makeHouse({ stacksDirs: [stack.parent] })
   const agent = await house.startAgent()
   await using events = await watchDockerEvents(stack.name)

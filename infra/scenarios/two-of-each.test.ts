@@ -7,12 +7,12 @@ import { containersOf } from '../testbed/docker.ts'
 import { watchDockerEvents } from '../testbed/events.ts'
 import { makeHouse } from '../testbed/house.ts'
 import { startServer } from '../testbed/processes.ts'
-import { startShop } from '../testbed/sample-stack.ts'
+import { slowToStop, startShop } from '../testbed/sample-stack.ts'
 import { until } from '../testbed/until.ts'
 
 test('a newer agent of the host replaces the older one, in the middle of a task, and no task runs twice', async () => {
-  await using first = await startShop()
-  await using second = await startShop()
+  await using first = await startShop({ composeYaml: slowToStop })
+  await using second = await startShop({ composeYaml: slowToStop })
   const stacks = [first, second]
   await using house = await makeHouse({ stacksDirs: stacks.map(({ parent }) => parent) })
   await using otherServer = await startServer({
@@ -56,7 +56,7 @@ test('a newer agent of the host replaces the older one, in the middle of a task,
 
 test('a lease that ran out while the database was away is taken up again by its own agent, and the task ends well', async () => {
   await using server = await makeDatabaseServer()
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using house = await makeHouse({ stacksDirs: [stack.parent], serverUrl: server.url })
   const agent = await house.startAgent()
   await using events = await watchDockerEvents(stack.name)
