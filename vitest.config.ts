@@ -18,6 +18,8 @@ export default defineConfig({
           include: ['{db,functions,agent,web,infra}/**/*.test.ts'],
           exclude: ['**/node_modules/**', 'web/build/**', 'infra/scenarios/**'],
           expect,
+          // Modules are read once a worker rather than once a file: what is shared between tests stands in databases and folders.
+          isolate: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },
