@@ -20,6 +20,7 @@ import { chooseContainers, nameOf, wasUp } from '../docker/stop-stack.ts'
 import type { StoppedContainer } from '../docker/stopped-container.ts'
 import type { TaskReport } from '../task-report.ts'
 import { bindSources, fileSources } from './outside-sources.ts'
+import { refuseUnstartable } from './refuse-unstartable.ts'
 import { directorySource, volumeSources, volumesToHold, type StackSource } from './stack-sources.ts'
 import type { Tools } from './tools.ts'
 
@@ -111,6 +112,7 @@ export async function resolveStack(
     up.length > 0 ? `Running: ${up.map(nameOf).sort().join(', ')}` : 'Nothing of this stack is running',
   )
   const toStop = archive.mode === 'live' ? [] : chooseContainers(containers, all, archive.mode, own)
+  await refuseUnstartable(toStop, all, own, around.dataRoot)
   return {
     was_running: up.length > 0,
     toStop,
