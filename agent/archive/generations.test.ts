@@ -120,7 +120,7 @@ async function inTwoPasses(request: PackRequest, between: () => void): Promise<P
   await packing.readAhead()
   between()
   const finish = await packing.read()
-  return finish()
+  return await finish()
 }
 
 const wholeTree = (backup: string, to: string) => contentOf(join(extract(backup, to), 'stack'))
