@@ -1,11 +1,12 @@
 // A thread of the archive process: reads entries, makes frames of them, and writes each where it is told to.
-import { writeSync } from 'node:fs'
+import { write as writeLater } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { parentPort } from 'node:worker_threads'
 import { checkFrame } from './check-frame.ts'
 import { codecOf } from './frame.ts'
 import { FrameReader } from './frame-reader.ts'
 import type { FrameTarget, FromWorker, Job, Made, ToWorker } from './frame-jobs.ts'
+import { blockBuffer } from './direct-io.ts'
 import { copyBetween } from './out-file.ts'
 import { EngineError } from './protocol.ts'
 import { readChunk, sameAsBefore } from './read-chunk.ts'
@@ -77,23 +78,26 @@ function write(id: number, to: number, offset: number): void {
   const frame = waiting.get(id)
   waiting.delete(id)
   if (!frame) throw new Error(`there is no frame ${id}`)
-  if ('type' in frame) copyBetween(path, frame.from, frame.offset, to, offset, frame.length)
-  else {
-    for (let done = 0; done < frame.length;) {
-      try {
-        done += writeSync(to, frame.bytes, done, frame.length - done, offset + done)
-      } catch (error) {
-        throw new EngineError((error as NodeJS.ErrnoException).code ?? 'EIO', writeFailure(path, error))
-      }
-    }
-    idle.push(frame.bytes)
-  }
+  if ('bytes' in frame) return writeFrame(id, frame, to, offset)
+  copyBetween(path, frame.from, frame.offset, to, offset, frame.length)
   send({ type: 'written', id })
+}
+
+/** On its way to the device while the next frame is made. */
+function writeFrame(id: number, frame: { bytes: Buffer; length: number }, to: number, offset: number, done = 0): void {
+  writeLater(to, frame.bytes, done, frame.length - done, offset + done, (error, written) => {
+    if (error) send({ type: 'failed', id, code: error.code ?? 'EIO', message: writeFailure(path, error) })
+    else if (done + written < frame.length) writeFrame(id, frame, to, offset, done + written)
+    else {
+      idle.push(frame.bytes)
+      send({ type: 'written', id })
+    }
+  })
 }
 
 function bufferFor(length: number): Buffer {
   const at = idle.findIndex((buffer) => buffer.length >= length)
-  return (at < 0 ? undefined : idle.splice(at, 1)[0]) ?? Buffer.allocUnsafeSlow(length)
+  return (at < 0 ? undefined : idle.splice(at, 1)[0]) ?? blockBuffer(length)
 }
 
 function send(message: FromWorker): void {
