@@ -1,7 +1,8 @@
 // What a thread of the archive process does: it reads entries, makes frames of them, and writes each where it is told to.
-import { writeSync } from 'node:fs'
+import { write as writeLater } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { checkFrame } from './check-frame.ts'
+import { blockBuffer } from './direct-io.ts'
 import { codecOf } from './frame.ts'
 import {
   nothingMade,
@@ -23,6 +24,7 @@ import { UnpackHand, type UnpackChunkJob, type UnpackJob, type UnpackTarget } fr
 import { writeFailure } from './words.ts'
 
 export class FrameMaker {
+  readonly #send: (answer: FromWorker) => void
   readonly #raw: Raw
   #path = ''
   #codec = codecOf('tar', 1)
@@ -33,29 +35,24 @@ export class FrameMaker {
   readonly #waiting = new Map<number, { bytes: Buffer; length: number } | CopyJob>()
   readonly #idle: Buffer[] = []
 
-  constructor(raw = new Raw()) {
+  /** `send` is called with each answer, some of which take their time. */
+  constructor(send: (answer: FromWorker) => void, raw = new Raw()) {
+    this.#send = send
     this.#raw = raw
   }
 
-  answer(message: ToWorker): FromWorker | null {
-    if (message.type === 'target') {
-      this.#aim(message.target)
-      return null
-    }
-    if (message.type === 'leave') {
-      this.#leave()
-      return null
-    }
+  hear(message: ToWorker): void {
+    if (message.type === 'target') return this.#aim(message.target)
+    if (message.type === 'leave') return this.#leave()
     const { id } = message
     try {
-      if (message.type === 'begin') return this.#begin(id, message.job)
-      if (message.type === 'drop') return this.#drop(id)
-      this.#write(id, message.to, message.offset)
-      return { type: 'written', id }
+      if (message.type === 'begin') this.#begin(id, message.job)
+      else if (message.type === 'drop') this.#drop(id)
+      else this.#write(id, message.to, message.offset)
     } catch (error) {
-      if (error instanceof EngineError) return { type: 'failed', id, code: error.code, message: error.message }
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      return { type: 'failed', id, code: 'DEFECT', message: text }
+      const known = error instanceof EngineError
+      const text = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error)
+      this.#send({ type: 'failed', id, code: known ? error.code : 'DEFECT', message: text })
     }
   }
 
@@ -73,15 +70,20 @@ export class FrameMaker {
     this.#hand = undefined
   }
 
-  #begin(id: number, job: Job): FromWorker | null {
-    if (job.type === 'check') return { type: 'checked', id, checked: checkFrame(job, this.#reader, this.#path) }
-    if (job.type === 'unpack' || job.type === 'unpackChunk') {
-      if (!this.#hand) throw new Error('there is no folder to unpack into')
-      return { type: 'unpacked', id, answer: this.#hand.do(job) }
+  #begin(id: number, job: Job): void {
+    switch (job.type) {
+      case 'check':
+        return this.#send({ type: 'checked', id, checked: checkFrame(job, this.#reader, this.#path) })
+      case 'unpack':
+      case 'unpackChunk':
+        if (!this.#hand) throw new Error('there is no folder to unpack into')
+        return this.#send({ type: 'unpacked', id, answer: this.#hand.do(job) })
+      case 'copy':
+        this.#waiting.set(id, job)
+        return
+      default:
+        return this.#send({ type: 'made', id, made: this.#make(id, job) })
     }
-    if (job.type !== 'copy') return { type: 'made', id, made: this.#make(id, job) }
-    this.#waiting.set(id, job)
-    return null
   }
 
   #make(id: number, job: Exclude<Job, CheckJob | CopyJob | UnpackJob | UnpackChunkJob>): Made {
@@ -105,26 +107,33 @@ export class FrameMaker {
     const frame = this.#waiting.get(id)
     this.#waiting.delete(id)
     if (!frame) throw new Error(`there is no frame ${id}`)
-    if ('type' in frame) return copyBetween(this.#path, frame.from, frame.offset, to, offset, frame.length)
-    for (let done = 0; done < frame.length;) {
-      try {
-        done += writeSync(to, frame.bytes, done, frame.length - done, offset + done)
-      } catch (error) {
-        throw new EngineError((error as NodeJS.ErrnoException).code ?? 'EIO', writeFailure(this.#path, error))
-      }
-    }
-    this.#idle.push(frame.bytes)
+    if ('bytes' in frame) return this.#writeFrame(id, frame, to, offset)
+    copyBetween(this.#path, frame.from, frame.offset, to, offset, frame.length)
+    this.#send({ type: 'written', id })
   }
 
-  #drop(id: number): null {
+  /** On its way to the device while the next frame is made. */
+  #writeFrame(id: number, frame: { bytes: Buffer; length: number }, to: number, offset: number, done = 0): void {
+    writeLater(to, frame.bytes, done, frame.length - done, offset + done, (error, written) => {
+      if (error) {
+        const message = writeFailure(this.#path, error)
+        this.#send({ type: 'failed', id, code: error.code ?? 'EIO', message })
+      } else if (done + written < frame.length) this.#writeFrame(id, frame, to, offset, done + written)
+      else {
+        this.#idle.push(frame.bytes)
+        this.#send({ type: 'written', id })
+      }
+    })
+  }
+
+  #drop(id: number): void {
     const frame = this.#waiting.get(id)
     this.#waiting.delete(id)
     if (frame && 'bytes' in frame) this.#idle.push(frame.bytes)
-    return null
   }
 
   #bufferFor(length: number): Buffer {
     const at = this.#idle.findIndex((buffer) => buffer.length >= length)
-    return (at < 0 ? undefined : this.#idle.splice(at, 1)[0]) ?? Buffer.allocUnsafeSlow(length)
+    return (at < 0 ? undefined : this.#idle.splice(at, 1)[0]) ?? blockBuffer(length)
   }
 }

@@ -55,14 +55,14 @@ export class OrderedSink implements FrameSink {
     const begun = this.#pool.begin(job)
     const placed = Promise.all([this.#end, begun.made]).then(([offset, made]) => {
       if (made.length > 0 || job.type !== 'chunk' || !job.before) {
-        void begun.write(this.#out.fd, offset)
+        void begun.write(this.#out.fdFor(offset, made.length), offset)
         return { made, frame: frameOf(made, offset, this.#today) }
       }
       begun.drop()
       const { fd, frame } = job.before
       void this.#pool
         .begin({ type: 'copy', from: fd, offset: frame.offset, length: frame.length })
-        .write(this.#out.fd, offset)
+        .write(this.#out.fdFor(offset, frame.length), offset)
       return { made, frame: { ...frame, offset } }
     })
     this.#end = placed.then(({ frame }) => frame.offset + frame.length)
@@ -108,7 +108,7 @@ export class OrderedSink implements FrameSink {
         const { offset, length } = next
         const copy = this.#pool.begin({ type: 'copy', from: this.#earlier, offset, length })
         this.#end = begin.then((at) => {
-          void copy.write(this.#out.fd, at)
+          void copy.write(this.#out.fdFor(at, length), at)
           resolve(at - offset)
           return at + length
         })

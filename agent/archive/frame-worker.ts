@@ -3,9 +3,6 @@ import { parentPort } from 'node:worker_threads'
 import { FrameMaker } from './frame-maker.ts'
 import type { ToWorker } from './frame-jobs.ts'
 
-const maker = new FrameMaker()
+const maker = new FrameMaker((answer) => parentPort?.postMessage(answer))
 
-parentPort?.on('message', (message: ToWorker) => {
-  const answer = maker.answer(message)
-  if (answer) parentPort?.postMessage(answer)
-})
+parentPort?.on('message', (message: ToWorker) => maker.hear(message))

@@ -11,9 +11,10 @@ import {
   writeSync,
   type BigIntStats,
 } from 'node:fs'
+import { blockBuffer, isDirect, isWhole, openDirect } from './direct-io.ts'
 import { deadMarks } from './frame.ts'
 import { EngineError, type TarFormat } from './protocol.ts'
-import { copyRange, punchHole } from './system-calls.ts'
+import { copyRange, punchHole, shareRange } from './system-calls.ts'
 import { writeFailure } from './words.ts'
 
 const MiB = 1024 * 1024
@@ -21,15 +22,23 @@ const MiB = 1024 * 1024
 export class OutFile {
   readonly path: string
   readonly fd: number
+  /** The same past the page cache, for whole blocks alone. */
+  readonly direct: number | null
 
   /** Replaces the content of an existing file; it is the caller who makes and removes files. */
   constructor(path: string) {
     this.path = path
     this.fd = writing(path, () => openSync(path, constants.O_RDWR | constants.O_TRUNC | constants.O_NOFOLLOW))
+    this.direct = openDirect(this.fd)
   }
 
   stat(): BigIntStats {
     return fstatSync(this.fd, { bigint: true })
+  }
+
+  /** The descriptor to write this range by. */
+  fdFor(offset: number, length: number): number {
+    return this.direct !== null && isWhole(offset, length) ? this.direct : this.fd
   }
 
   write(bytes: Buffer, offset: number): void {
@@ -55,6 +64,7 @@ export class OutFile {
   }
 
   close(): void {
+    if (this.direct !== null) closeSync(this.direct)
     closeSync(this.fd)
   }
 }
@@ -73,17 +83,21 @@ function writeAll(path: string, fd: number, bytes: Buffer, offset: number): void
     done += writing(path, () => writeSync(fd, bytes, done, bytes.length - done, offset + done))
 }
 
-/** Within the kernel where that can do it; `path` is the one written to. */
+/** For what no kernel copies. */
+let between: Buffer | undefined
+
+/** Blocks are shared, or copied within the kernel, where that can be; `path` is the one written to. */
 export function copyBetween(path: string, from: number, offset: number, to: number, at: number, length: number): void {
+  if (isWhole(offset, at, length) && shareRange(from, offset, to, at, length)) return
   let done = 0
   try {
-    done = copyRange(from, offset, to, at, length)
+    if (!isDirect(to)) done = copyRange(from, offset, to, at, length)
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
     if (['ENOSPC', 'EDQUOT', 'EIO', 'EFBIG'].includes(code)) throw new EngineError(code, writeFailure(path, error))
   }
-  const buffer = done < length ? Buffer.allocUnsafe(MiB) : Buffer.alloc(0)
   while (done < length) {
+    const buffer = (between ??= blockBuffer(4 * MiB))
     const read = readSync(from, buffer, 0, Math.min(buffer.length, length - done), offset + done)
     if (read === 0) throw new EngineError('EIO', `what ${path} takes over ends too early`)
     writeAll(path, to, buffer.subarray(0, read), at + done)

@@ -17,6 +17,8 @@ const copyFileRange = libc.func(
   'int64_t copy_file_range(int from, int64_t *fromAt, int to, int64_t *toAt, uint64_t length, uint32_t flags)',
 )
 const fallocate = libc.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)')
+const fcntl = libc.func('int fcntl(int fd, int command, ...)')
+const ioctl = libc.func('int ioctl(int fd, unsigned long request, ...)')
 
 /** <fcntl.h>: paths are relative to the working directory; a link itself is meant. */
 const AT_FDCWD = -100
@@ -118,6 +120,27 @@ export function copyRange(from: number, fromAt: number, to: number, toAt: number
     copied += step
   }
   return copied
+}
+
+/** <linux/fs.h>: a struct file_clone_range of four 64-bit numbers. */
+const FICLONERANGE = 0x4020940d
+
+/** Has both files share these blocks; false where the file system cannot. */
+export function shareRange(from: number, fromAt: number, to: number, toAt: number, length: number): boolean {
+  const range = new BigInt64Array([BigInt(from), BigInt(fromAt), BigInt(length), BigInt(toAt)])
+  return ioctl(to, FICLONERANGE, 'int64_t *', range) === 0
+}
+
+/** <fcntl.h> */
+const F_GETFL = 3
+
+/** What an open file was opened with. */
+export function flagsOf(fd: number): number {
+  return Number(fcntl(fd, F_GETFL))
+}
+
+export function addressOf(buffer: Buffer): number {
+  return Number(koffi.address(buffer))
 }
 
 /** <linux/falloc.h> */

@@ -7,15 +7,15 @@ import { Raw } from '../raw.ts'
 
 /** `meanwhile` is called after each read, with the bytes read so far. */
 export function inlineThread(meanwhile: (bytesRead: number) => void): Thread {
-  const maker = new FrameMaker(new InterruptedRaw(meanwhile))
   const events = new EventEmitter()
+  const maker = new FrameMaker(
+    (answer) => void events.emit('message', structuredClone(answer)),
+    new InterruptedRaw(meanwhile),
+  )
   return Object.assign(events, {
     postMessage(message: ToWorker) {
       const given = structuredClone(message)
-      setImmediate(() => {
-        const answer = maker.answer(given)
-        if (answer) events.emit('message', structuredClone(answer))
-      })
+      setImmediate(() => maker.hear(given))
     },
     ref: () => {},
     unref: () => {},

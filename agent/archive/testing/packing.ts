@@ -56,7 +56,9 @@ async function packWhile(
   const { format } = request
   if (!meanwhile) return pack(request, remarks, new Pulse(() => {}), now)
   if (format === 'folder') return pack(request, remarks, new Interrupted(meanwhile), now)
-  await using packing = new TarPacking({ ...request, format }, remarks, new Pulse(() => {}), now, [inlineThread(meanwhile)])
+  await using packing = new TarPacking({ ...request, format }, remarks, new Pulse(() => {}), now, [
+    inlineThread(meanwhile),
+  ])
   const finish = await packing.read()
   return await finish()
 }
