@@ -136,13 +136,18 @@ export function thanksPage(email: string, download: Download): DownloadPage {
   }
 }
 
+/** Of a file with an index the hash is not that of its bytes, but that of the hashes of its parts. */
+function nameOfHash(sha256: string): string {
+  return sha256.startsWith('frames:') ? 'Fingerprint' : 'SHA-256'
+}
+
 function factsOf({ stack_name, file_name, backup_created_at, size_bytes, sha256, expires_at }: Download) {
   return [
     { name: 'Stack', value: stack_name },
     { name: 'File', value: file_name },
     { name: 'Backup of', value: inWords(backup_created_at) },
     ...(size_bytes === null ? [] : [{ name: 'Size', value: binarySize(size_bytes) }]),
-    ...(sha256 === null ? [] : [{ name: 'SHA-256', value: sha256, code: true }]),
+    ...(sha256 === null ? [] : [{ name: nameOfHash(sha256), value: sha256, code: true }]),
     { name: 'Link works until', value: inWords(expires_at) },
   ]
 }

@@ -10,7 +10,7 @@
 // A name is text, or {"bytes": base64} where it is not UTF-8; times are ns since 1970 as text; days are since 1970. An entry that
 // is the same has the same line: packing compares text. Behind the lines, in a skippable frame, the summary, and the
 // SHA-256 of everything before it.
-import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, fchmodSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import zstd from 'zstd-napi/binding.js'
 import { writing } from './out-file.ts'
@@ -72,12 +72,11 @@ export class IndexWriter {
   entries = 0
   bytes = 0
 
-  /** Replaces what is there. */
-  static at(path: string): IndexWriter {
-    return new IndexWriter(
-      writing(path, () => openSync(path, 'w+', 0o600)),
-      path,
-    )
+  /** Replaces what is there; who may read it are those of `mode`. */
+  static at(path: string, mode: number): IndexWriter {
+    const fd = writing(path, () => openSync(path, 'w+', 0o600))
+    writing(path, () => fchmodSync(fd, mode))
+    return new IndexWriter(fd, path)
   }
 
   /** Into an open file, which it closes; `path` is for telling. */

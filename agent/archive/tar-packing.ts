@@ -68,7 +68,10 @@ export class TarPacking implements Packing {
   async read(): Promise<() => Promise<PackResult>> {
     const { append, patterns } = this.#request
     const exclusion = new Exclusion(patterns)
-    const index = this.#undo.adopt(IndexWriter.at(indexPathOf(this.#request.out)), (writer) => writer.close())
+    const index = this.#undo.adopt(
+      IndexWriter.at(indexPathOf(this.#request.out), Number(this.#out.stat().mode & 0o777n)),
+      (writer) => writer.close(),
+    )
     const first = this.#first
     const later = first && this.#laterSink(first.length)
     const sink = later ?? new OrderedSink(this.#pool, this.#out, this.#previous?.direct ?? -1, this.#today())

@@ -2,7 +2,7 @@
 // the end; then those with a browser, which building images (and their networks) would disturb; those that need images last.
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-const late = ['pages', 'main-story', 'compose-file'].map((name) => `infra/scenarios/${name}.test.ts`)
+const late = ['pages', 'main-story', 'consistent', 'compose-file'].map((name) => `infra/scenarios/${name}.test.ts`)
 
 export class Order extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

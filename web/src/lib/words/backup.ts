@@ -92,9 +92,10 @@ export const backup = {
   format: 'Format',
   path: 'Path',
   pathHint: 'below the archives folder of its host',
-  sha256: 'SHA-256',
+  /** Of a file with an index it is the hash of the hashes of its parts; `docker-archiver verify` tells it. */
+  hash: (sha256: string) => (sha256.startsWith('frames:') ? 'Fingerprint' : 'SHA-256'),
   copyPath: 'Copy path',
-  copySha256: 'Copy SHA-256',
+  copyHash: 'Copy it',
   copied: 'Copied.',
   copyFailed: 'The browser refused to copy.',
   lastRight: 'Last found right',
