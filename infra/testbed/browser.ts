@@ -1,5 +1,6 @@
 // The system's Chromium, driven by Playwright.
 import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { isRoot } from './folders.ts'
 import { patience } from './until.ts'
@@ -10,6 +11,7 @@ export function findChromium(): string | undefined {
   return places.find((file) => existsSync(file))
 }
 
+const deaf = fileURLToPath(new URL('./deaf-to-networks.pl', import.meta.url))
 const quiet = ['background-networking', 'component-update', 'sync', 'quic'].map((name) => `--disable-${name}`)
 
 // Pages of tests live for seconds, and what V8 would spend on optimizing their code never comes back.
@@ -17,10 +19,11 @@ const short = '--js-flags=--no-turbofan,--no-maglev'
 
 /** `await using browser = await launchBrowser()`. `optimizes`: as people's browsers do, for measuring. */
 export async function launchBrowser({ optimizes = false } = {}): Promise<Browser> {
-  const executablePath = findChromium()
-  if (executablePath === undefined) throw new Error('Chromium is not installed')
+  const found = findChromium()
+  if (found === undefined) throw new Error('Chromium is not installed')
   const browser = await chromium.launch({
-    executablePath,
+    executablePath: process.platform === 'linux' && existsSync('/usr/bin/perl') ? deaf : found,
+    env: { ...process.env, CHROMIUM: found },
     args: [...quiet, '--no-first-run', ...(optimizes ? [] : [short]), ...(isRoot ? ['--no-sandbox'] : [])],
     timeout: patience,
   })
