@@ -79,6 +79,13 @@ const StorageOverTime = z
   .openapi('StorageOverTime')
 
 export function dashboard({ sql, live, config }: Server) {
+  // whoever looks is told of a change at the same time, and asks at the same time
+  const facts = keep(
+    live,
+    ['jobs', 'archives', 'backups', 'settings'],
+    () => String(Math.floor(Date.now() / 60_000)),
+    () => readDashboard(sql, config.timeZone),
+  )
   // it reads every backup of a year; pages ask for it again when backups change
   const storage = keep(
     live,
@@ -116,7 +123,7 @@ export function dashboard({ sql, live, config }: Server) {
           }),
         },
       }),
-      async (c) => c.json(await readDashboard(sql, config.timeZone), 200),
+      async (c) => c.json(await facts(), 200),
     )
     .openapi(
       createRoute({

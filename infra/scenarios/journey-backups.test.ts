@@ -209,6 +209,8 @@ test('the list is filtered by its address, and several go to the trash once thei
   await page.keyboard.press('Enter')
   await page.getByText('No backup matches.').waitFor()
 
+  // it has become a phone
+  await button('Filters').click()
   await page.getByLabel('Show', { exact: true }).selectOption('In the trash')
   for (const backup of wiki) await rowOf(backup).getByText('goes for good').waitFor()
   expect(await faultsOf(page)).toEqual([])

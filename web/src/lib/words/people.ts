@@ -158,6 +158,7 @@ export const audit = {
     'job.cancel': 'cancelled job',
     'job.retention': 'ran retention, job',
     'job.run': 'ran job',
+    'job.dry_run': 'made a dry run, job',
     'session.begin': 'signed in',
     'session.end': 'signed out',
     'session.refuse': 'was refused at sign-in',

@@ -132,7 +132,7 @@ export const settings = {
   fixConfirm: 'Fix them',
   keepThem: 'Leave them',
 
-  cleanupSchedule: 'By itself',
+  cleanupSchedule: 'Schedule',
   cleanupEnabled: 'Clean up by schedule',
   cleanupEnabledHint: 'By hand it can always be run.',
   cleanupZone: 'Time zone of the schedule',
