@@ -5,7 +5,14 @@ import { messageOf } from 'db/domain/errors'
 import type { HostStatus } from 'db/domain/host'
 import type { ReportedStack } from 'db/domain/stack'
 import { discover } from './docker/discover.ts'
-import { askDocker, findOwnContainer, isInContainer, type Docker, type DockerState } from './docker/engine.ts'
+import {
+  askDocker,
+  dataRootOf,
+  findOwnContainer,
+  isInContainer,
+  type Docker,
+  type DockerState,
+} from './docker/engine.ts'
 import { onContainerEvent } from './docker/events.ts'
 import { hostStatus } from './host-status.ts'
 import type { Settings } from './settings.ts'
@@ -52,13 +59,14 @@ export async function watchHost(
 
   async function lookAt(state: DockerState, reached: Docker | null): Promise<HostStatus> {
     const own = reached && (await findOwnContainer(reached))
-    const dataRoot = reached ? ((await reached.info()) as { DockerRootDir: string }).DockerRootDir : '/var/lib/docker'
+    const dataRoot = reached ? await dataRootOf(reached) : '/var/lib/docker'
     const found = await discover({
       docker: reached,
       own,
       inContainer,
       stacksDirs: settings.stacksDirs,
-      ownFolders: [settings.archivesDir, settings.stateDir, dataRoot],
+      ownFolders: [settings.archivesDir, settings.stateDir],
+      dataRoot,
     })
     stacks = found.stacks
     report()

@@ -157,6 +157,8 @@ create table archiver.job_stacks (
   pull jsonb,
   reclaimed_bytes bigint not null default 0,
   steps jsonb not null default '[]'::jsonb,
+  content_bytes bigint,
+  reused_bytes bigint,
   constraint job_stacks_host_id_fkey FOREIGN KEY (host_id) REFERENCES archiver.hosts(id) ON DELETE SET NULL,
   constraint job_stacks_job_id_fkey FOREIGN KEY (job_id) REFERENCES archiver.jobs(id) ON DELETE CASCADE,
   constraint job_stacks_pkey PRIMARY KEY (id),
@@ -301,6 +303,7 @@ create table archiver.tasks (
   created_at timestamp with time zone not null default now(),
   claimed_at timestamp with time zone,
   finished_at timestamp with time zone,
+  progress jsonb,
   constraint tasks_belong_to_jobs CHECK (((job_id IS NOT NULL) OR (kind = 'send_bytes'::text))),
   constraint tasks_host_id_fkey FOREIGN KEY (host_id) REFERENCES archiver.hosts(id) ON DELETE CASCADE,
   constraint tasks_job_id_fkey FOREIGN KEY (job_id) REFERENCES archiver.jobs(id) ON DELETE CASCADE,
@@ -612,7 +615,9 @@ begin
       perform archiver.write_log(held.job_id, held.job_stack_id, 'info',
         format('The agent of host %s is in contact again; it had been out of contact since %s', host.name, date_trunc('second', held.out_of_contact_since)));
     end if;
-    update archiver.tasks as t set lease_until = now() + interval '60 seconds', out_of_contact_since = null where t.id = held.id;
+    update archiver.tasks as t set lease_until = now() + interval '60 seconds', out_of_contact_since = null,
+      progress = case when held.job_stack_id is null then held.progress end
+    where t.id = held.id;
     update archiver.job_stacks as s set progress = held.progress where s.id = held.job_stack_id;
     perform archiver.announce('jobs', held.job_id);
   end loop;
@@ -761,6 +766,17 @@ CREATE OR REPLACE FUNCTION archiver.announce(resource text, id bigint DEFAULT NU
  LANGUAGE sql
 AS $function$
   select pg_notify('archiver_events', json_build_object('resource', resource, 'id', id)::text)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.announce_table()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform archiver.announce(tg_argv[0]);
+  return null;
+end
 $function$
 ;
 
@@ -1059,6 +1075,20 @@ CREATE OR REPLACE FUNCTION archiver.note_phase()
 AS $function$
 begin
   new.phase_times := new.phase_times || jsonb_build_object(new.phase, clock_timestamp());
+  return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION archiver.note_reuse()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update archiver.job_stacks as s
+  set content_bytes = (new.outcome #>> '{backup,content_bytes}')::bigint,
+    reused_bytes = (new.outcome #>> '{backup,reused_bytes}')::bigint
+  where s.id = new.job_stack_id;
   return new;
 end
 $function$

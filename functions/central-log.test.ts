@@ -1,6 +1,6 @@
 // What a server writes to stdout, and what it says of its health: for those who run it.
 import { makeTestDatabase, type TestDatabase } from 'db/testing/database'
-import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { good, startTestAgent } from './testing/agent.ts'
 import { eventually } from './testing/eventually.ts'
 import { startProcess } from './testing/process.ts'
@@ -21,7 +21,6 @@ const settings = () => ({
 })
 
 // whole processes start here, which takes its time on a busy machine
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 beforeAll(async () => {
   database = await makeTestDatabase(inject('serverUrl'))

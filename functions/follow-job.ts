@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sql } from 'db/connect'
 import { isFinished } from 'db/domain/job'
 import { messageOf, NotFound } from 'db/domain/errors'
-import { getJob, listJobStacks, listTouchedBackups } from 'db/queries/jobs'
+import { readJobDetail } from 'db/queries/jobs'
 import { listLogLines } from 'db/queries/logs'
 import type { Logger } from 'pino'
 import type { Live } from './live.ts'
@@ -58,12 +58,11 @@ function sender({ sql }: Pick<Parts, 'sql'>, id: number, after: number, out: Eve
   let finished = false
   return async (statusToo: boolean): Promise<'all' | 'so far'> => {
     if (statusToo) {
-      const row = await getJob(sql, id)
-      const [metrics, backups] = [await listJobStacks(sql, id), await listTouchedBackups(sql, id)]
-      const status = eventText('status', { job: row, metrics, backups })
+      const detail = await readJobDetail(sql, id)
+      const status = eventText('status', detail)
       // a client may claim a line that was never written
-      last = Math.min(last, row.last_line)
-      finished = isFinished(row.status)
+      last = Math.min(last, detail.job.last_line)
+      finished = isFinished(detail.job.status)
       if (status !== told) await out.send(status)
       told = status
     }

@@ -1,5 +1,5 @@
 import { makeTestDatabase, type TestDatabase } from 'db/testing/database'
-import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { eventually } from './testing/eventually.ts'
 import { startProcess } from './testing/process.ts'
 import { makeRoad } from './testing/proxy.ts'
@@ -7,7 +7,6 @@ import { makeRoad } from './testing/proxy.ts'
 let database: TestDatabase
 
 // whole processes start here, which takes its time on a busy machine
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 beforeAll(async () => {
   database = await makeTestDatabase(inject('serverUrl'))

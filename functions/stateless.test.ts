@@ -17,7 +17,6 @@ const token = 't'.repeat(40)
 const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
 
 // whole processes start here, which takes its time on a busy machine
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 beforeAll(async () => {
   database = await makeTestDatabase(inject('serverUrl'))

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -105,13 +106,15 @@ describe.each(archiveFormats)('while it is packed as %s, a file', (format) => {
     mkdirSync(secret)
     writeFileSync(join(secret, 'b'), 'outside')
     let edited = false
-    const { file } = await packed(at.path, at.source, { format }, (bytes) => {
+    const { file, remarks } = await packed(at.path, at.source, { format }, (bytes) => {
       if (edited || bytes === 0) return
       edited = true
       renameSync(join(at.source, 'folder'), join(at.path, 'moved'))
       symlinkSync(secret, join(at.source, 'folder'))
     })
     const restored = extract(file, join(at.path, 'restored'))
-    expect(readFileSync(join(restored, 'stack/folder/b'), 'utf8')).toBe('inside')
+    const b = join(restored, 'stack/folder/b')
+    if (existsSync(b)) expect(readFileSync(b, 'utf8')).toBe('inside')
+    else expect(remarks.map(({ path }) => path)).toContain('stack/folder/b')
   })
 })

@@ -1,9 +1,8 @@
-// Whether a file system's times and inode numbers prove that a file is as it was.
+// What kind of file system an entry is on, and what that says of its times and inode numbers.
 import { statfsSync } from 'node:fs'
-import type { Seen } from './frame-jobs.ts'
 import { bytes } from './walk.ts'
 
-/** <linux/magic.h>. Not among them: tmpfs (times in ticks, content that goes with the mount), network and FUSE file systems. */
+/** <linux/magic.h>. Not among them: tmpfs (its files go with the mount), network and FUSE file systems. */
 const trusted: Record<number, string> = {
   0xef53: 'ext2, ext3, ext4',
   0x58465342: 'XFS',
@@ -14,34 +13,29 @@ const trusted: Record<number, string> = {
   0xca451a4e: 'bcachefs',
 }
 
-const overlay = 0x794c7630
+const overlayfs = 0x794c7630
 
-export class FileSystems {
-  readonly #types = new Map<bigint, number>()
-  /** Whether any entry was on one that proves nothing. */
-  doubted = false
+const types = new Map<bigint, number>()
 
-  trusts(entry: Seen & { root: string; below: string }): boolean {
-    const known = this.#typeOf(entry) in trusted
-    if (!known) this.doubted = true
-    return known
-  }
+/** Whether a file that has the times and the inode number it had is the same. `path` leads to something on it. */
+export function provesSameness(dev: bigint, path: string): boolean {
+  return typeOf(dev, path) in trusted
+}
 
-  /** Where a store through mmap is not seen by `sync_file_range`: a layered file system keeps the pages below. */
-  isLayered(entry: Seen & { root: string; below: string }): boolean {
-    return this.#typeOf(entry) === overlay
-  }
+/** Whether the pages of its files are those of another file system below it, which `sync_file_range` does not reach. */
+export function isLayered(dev: bigint, path: string): boolean {
+  return typeOf(dev, path) === overlayfs
+}
 
-  #typeOf({ dev, root, below }: Seen & { root: string; below: string }): number {
-    let type = this.#types.get(dev)
-    if (type === undefined) {
-      try {
-        type = statfsSync(bytes(below === '' ? `${root}/.` : `${root}/${below}`)).type
-      } catch {
-        return 0
-      }
-      this.#types.set(dev, type)
+function typeOf(dev: bigint, path: string): number {
+  let type = types.get(dev)
+  if (type === undefined) {
+    try {
+      type = statfsSync(bytes(path)).type
+    } catch {
+      return 0
     }
-    return type
+    types.set(dev, type)
   }
+  return type
 }

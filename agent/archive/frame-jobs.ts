@@ -60,7 +60,8 @@ export interface BytesJob {
 /** A part of a large file, as one frame: these extents of it, then `zeros`. */
 export interface ChunkJob {
   type: 'chunk'
-  entry: FileEntry
+  /** Open until the job is made. */
+  fd: number
   extents: Extent[]
   zeros: number
   /** A frame that held this part before. If it still does, it is not made anew. */
@@ -121,6 +122,10 @@ export interface Made {
   promoted: { at: number; entry: Entry }[]
   /** Bytes of content read from sources. */
   bytesRead: number
+}
+
+export function nothingMade(): Made {
+  return { length: 0, raw: 0, hash: '', left: [], faults: [], seen: [], reread: [], promoted: [], bytesRead: 0 }
 }
 
 export interface Checked {

@@ -10,10 +10,21 @@ import type { UnpackAnswer, UnpackChunkJob, UnpackJob, UnpackTarget } from './un
 /** Jobs a thread has before it, so that it never waits for the next, and holds no more than memory should. */
 const ahead = 3
 
-const idle: Worker[] = []
+/** What there is to a worker. */
+export interface Thread {
+  postMessage(message: ToWorker): void
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as workers have it
+  on(event: 'message' | 'error', listener: (value: any) => void): unknown
+  removeAllListeners(event: 'message' | 'error'): unknown
+  ref(): void
+  unref(): void
+  terminate(): Promise<unknown>
+}
+
+const idle: Thread[] = []
 
 interface Pending {
-  worker: Worker
+  worker: Thread
   made(made: Made | Checked | UnpackAnswer): void
   written(): void
   failed(error: unknown): void
@@ -28,15 +39,15 @@ export interface Begun {
 }
 
 export class FramePool implements AsyncDisposable {
-  readonly #workers: Worker[]
-  readonly #load = new Map<Worker, number>()
+  readonly #workers: Thread[]
+  readonly #load = new Map<Thread, number>()
   readonly #pending = new Map<number, Pending>()
   #ids = 0
   #failure: { error: unknown } | undefined
   #waiting: (() => void)[] = []
 
-  constructor(target: FrameTarget & Partial<UnpackTarget>) {
-    this.#workers = Array.from({ length: availableParallelism() }, () => idle.pop() ?? startWorker())
+  constructor(target: FrameTarget & Partial<UnpackTarget>, threads = threadsOfAllCores()) {
+    this.#workers = threads
     for (const worker of this.#workers) {
       worker.ref()
       worker.on('message', (message: FromWorker) => this.#hear(message))
@@ -96,7 +107,10 @@ export class FramePool implements AsyncDisposable {
   /** Threads that are still at work, or have failed, are ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     const workers = this.#workers.splice(0)
-    for (const worker of workers) worker.removeAllListeners('message').removeAllListeners('error')
+    for (const worker of workers) {
+      worker.removeAllListeners('message')
+      worker.removeAllListeners('error')
+    }
     if (this.#failure || this.#pending.size > 0) await Promise.all(workers.map((worker) => worker.terminate()))
     else
       for (const worker of workers) {
@@ -175,13 +189,17 @@ export class FramePool implements AsyncDisposable {
   }
 }
 
-function startWorker(): Worker {
+function threadsOfAllCores(): Thread[] {
+  return Array.from({ length: availableParallelism() }, () => idle.pop() ?? startWorker())
+}
+
+function startWorker(): Thread {
   return new Worker(new URL('./frame-worker.ts', import.meta.url), {
     execArgv: [],
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   })
 }
 
-function tell(worker: Worker, message: ToWorker): void {
+function tell(worker: Thread, message: ToWorker): void {
   worker.postMessage(message)
 }

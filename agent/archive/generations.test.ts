@@ -105,7 +105,8 @@ function apply(source: string, { do: what, at, size, fill }: Edit): void {
   else {
     // the same size, or longer
     const bytes = readFileSync(path)
-    if (bytes.length > 0) bytes[(fill * 7919) % bytes.length] ^= 255
+    const at = (fill * 7919) % Math.max(1, bytes.length)
+    if (bytes.length > 0) bytes.writeUInt8(bytes.readUInt8(at) ^ 255, at)
     writeFileSync(path, what === 'grow' ? Buffer.concat([bytes, bytesOf(size, fill)]) : bytes)
   }
 }

@@ -5,7 +5,7 @@ import { CHUNK } from './frame.ts'
 import type { FileEntry } from './frame-jobs.ts'
 import { openEntry } from './open-entry.ts'
 import { Raw } from './raw.ts'
-import { look, seenOf } from './read-file.ts'
+import { look, seenOf, type Opened } from './read-file.ts'
 import { addHead } from './read-group.ts'
 import { dataExtents, type Extent } from './system-calls.ts'
 
@@ -13,19 +13,23 @@ import { dataExtents, type Extent } from './system-calls.ts'
 const mostExtents = 10_000
 
 export interface LargeFile {
-  /** As it is now. */
+  /** As it was before the first byte was read. */
   entry: FileEntry
+  /** Open for reading, for all that read parts of it: it may lose its name meanwhile. */
+  opened: Opened
   head: Buffer
   /** Bytes of data behind the head. */
   stored: number
   chunks: Extent[][]
 }
 
-/** Null when something else has taken its place. Throws a system error. */
+/** Null when something else has taken its place. The caller closes it. Throws a system error. */
 export function openLarge(found: FileEntry): LargeFile | null {
   const fd = openEntry(found)
+  let isKept = false
   try {
-    const { before } = look(fd)
+    const opened = look(fd, found.dev)
+    const { before } = opened
     if (!before.isFile()) return null
     const entry = { ...found, ...seenOf(before) }
     const isSparse = before.blocks * 512n < before.size
@@ -33,9 +37,10 @@ export function openLarge(found: FileEntry): LargeFile | null {
     const raw = new Raw(64 * 1024)
     addHead(raw, entry, extents, attributeRecords(fd))
     const stored = extents.reduce((sum, { length }) => sum + length, 0)
-    return { entry, head: Buffer.from(raw.content()), stored, chunks: chunksOf(extents) }
+    isKept = true
+    return { entry, opened, head: Buffer.from(raw.content()), stored, chunks: chunksOf(extents) }
   } finally {
-    closeSync(fd)
+    if (!isKept) closeSync(fd)
   }
 }
 

@@ -1,10 +1,11 @@
 // One pass over the sources: every entry is looked at, in groups; groups that are as they were before are taken over, all others
 // are read, compressed and written. Frames are asked for in the order of the index, so the same tree makes the same file.
+import { closeSync } from 'node:fs'
 import type { Before, Met } from './before.ts'
 import { entryOf, type FoundEntry } from './entry-of.ts'
 import { lineOf, reread } from './entry-line.ts'
-import { FileSystems } from './file-systems.ts'
-import type { Entry, FileEntry, Made } from './frame-jobs.ts'
+import { provesSameness } from './file-systems.ts'
+import { nothingMade, type Entry, type FileEntry, type Made } from './frame-jobs.ts'
 import type { FramePool } from './frame-pool.ts'
 import type { FrameSink, Placed } from './frame-sink.ts'
 import { endsGroup, isLarge, overflows, weightOf } from './grouping.ts'
@@ -13,7 +14,7 @@ import type { IndexWriter, Section } from './index-file.ts'
 import { openLarge, type LargeFile } from './large-file.ts'
 import type { AppendedFile } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
-import { failure } from './read-file.ts'
+import { failure, lookAgain } from './read-file.ts'
 import type { Remarks } from './remarks.ts'
 import type { FoundIn } from './sources.ts'
 
@@ -30,7 +31,8 @@ export interface PassTools {
 export class Pass {
   readonly counts = { files: 0, directories: 0, others: 0, content_bytes: 0, bytes_read: 0, reused_bytes: 0 }
   readonly #tools: PassTools
-  readonly #systems = new FileSystems()
+  /** Whether any file is read every time. */
+  #doubts = false
   readonly #folders: Entry[] = []
   /** Names of each file that has several, by its identity, in the order of their first names. */
   readonly #linked = new Map<string, [FoundEntry, ...Entry[]]>()
@@ -59,7 +61,7 @@ export class Pass {
     await this.#addFolders()
     this.#tools.before?.groups.end()
     await this.#settled()
-    if (this.#systems.doubted)
+    if (this.#doubts)
       remarks.onAll(
         'note',
         'Files on tmpfs, network and FUSE file systems are read every time: their times prove nothing',
@@ -169,10 +171,10 @@ export class Pass {
       const zeros = at === file.chunks.length - 1 ? paddedSize(file.stored) - file.stored : 0
       const frame = earlier[at]
       const known = before && frame ? { fd: before.fd, frame } : null
-      placed.push(sink.make({ type: 'chunk', entry: file.entry, extents, zeros, before: known }))
+      placed.push(sink.make({ type: 'chunk', fd: file.opened.fd, extents, zeros, before: known }))
     }
     if (further.length > 0) placed.push(sink.make({ type: 'bytes', bytes: namesOf(file.entry, further) }))
-    this.#tellLarge(of, file.entry, further, placed)
+    this.#tellLarge(of, file, further, placed)
   }
 
   #open(found: FileEntry): LargeFile | null {
@@ -218,19 +220,25 @@ export class Pass {
     })
   }
 
-  #tellLarge(of: Section, entry: FileEntry, further: Entry[], placing: Promise<Placed>[]): void {
+  #tellLarge(of: Section, file: LargeFile, further: Entry[], placing: Promise<Placed>[]): void {
+    const { entry, opened, stored } = file
     this.#inOrder(async () => {
-      const placed = await Promise.all(placing)
-      const made = placed.map((one) => one.made)
-      for (const { bytesRead } of made) this.counts.bytes_read += bytesRead
-      const faults = made.flatMap((one) => one.faults)
-      const fault = faults.find(({ what }) => what === 'notReadWholly') ?? faults[0]
-      if (fault) this.#remark(entry.name, fault)
-      const moved = made.some(({ reread: again, seen }) => again.length + seen.length > 0)
-      const line = this.#lineOf(entry)
-      this.#count([entry, ...further])
-      const lines = [moved ? reread(line) : line, ...further.map((name) => this.#lineOf(name))]
-      this.#tools.index.group({ of, frames: placed.map(({ frame }) => frame), lines, taken: false })
+      const made = nothingMade()
+      try {
+        const placed = await Promise.all(placing)
+        for (const { made: part } of placed) made.bytesRead += part.bytesRead
+        const unread = placed.flatMap(({ made: part }) => part.faults)[0]
+        if (unread?.what === 'notReadWholly') {
+          made.faults.push({ ...unread, read: made.bytesRead, size: stored })
+          made.reread.push(0)
+        } else lookAgain(opened, entry, 0, stored, made.bytesRead, made)
+        const lines = [entry, ...further].map((name) => this.#lineOf(name))
+        this.#heed([entry], lines, made)
+        this.#count([entry, ...further])
+        this.#tools.index.group({ of, frames: placed.map(({ frame }) => frame), lines, taken: false })
+      } finally {
+        closeSync(opened.fd)
+      }
     })
   }
 
@@ -267,7 +275,9 @@ export class Pass {
   /** A line that no later one equals, where times and inode numbers prove nothing. */
   #lineOf(entry: Entry): string {
     const line = lineOf(entry)
-    return entry.kind === 'file' && !this.#systems.trusts(entry) ? reread(line) : line
+    if (entry.kind !== 'file' || provesSameness(entry.dev, `${entry.root}/${entry.below}`)) return line
+    this.#doubts = true
+    return reread(line)
   }
 
   /** Returns the bytes of their content. */

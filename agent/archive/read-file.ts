@@ -1,5 +1,6 @@
 // What is asked of every file that is read: is it still what was found, and can the next look trust its times?
-import { fstatSync, type BigIntStats } from 'node:fs'
+import { fstatSync, fsyncSync, type BigIntStats } from 'node:fs'
+import { isLayered } from './file-systems.ts'
 import type { FileEntry, Made, Seen } from './frame-jobs.ts'
 import { beginWriteBack } from './system-calls.ts'
 import { reasonOf } from './words.ts'
@@ -13,11 +14,13 @@ export interface Opened {
   beganNs: bigint
 }
 
-/** Call before the first byte is read. */
-export function look(fd: number): Opened {
+/** Call before the first byte is read. `dev`: where it was found. Throws a system error. */
+export function look(fd: number, dev: bigint): Opened {
   const beganNs = BigInt(Date.now()) * 1_000_000n
-  // A store through mmap into a page that is dirty already moves no time; into one that is being written it does.
-  beginWriteBack(fd)
+  // A store through mmap into a page that is dirty already moves no time; into one that is being written it does. An fsync
+  // would do, too, but waits for the journal: 6,500 files that were just written took 9 s instead of 0.1 s.
+  if (isLayered(dev, `/proc/self/fd/${fd}`)) fsyncSync(fd)
+  else beginWriteBack(fd)
   return { fd, before: fstatSync(fd, { bigint: true }), beganNs }
 }
 

@@ -101,7 +101,7 @@ function addFile(entry: FileEntry, at: number, raw: Raw, made: Made): boolean {
   }
   const start = raw.length
   try {
-    const opened = look(fd)
+    const opened = look(fd, entry.dev)
     if (!opened.before.isFile()) {
       made.faults.push({ at, what: 'replaced' })
       made.left.push(at)

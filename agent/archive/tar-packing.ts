@@ -3,7 +3,7 @@
 import { closeSync } from 'node:fs'
 import { Before } from './before.ts'
 import { Exclusion } from './exclude.ts'
-import { FramePool } from './frame-pool.ts'
+import { FramePool, type Thread } from './frame-pool.ts'
 import { LaterSink, OrderedSink, type FrameSink } from './frame-sink.ts'
 import { fingerprintOf, IndexWriter, type IndexReader, type Frame } from './index-file.ts'
 import { indexPathOf } from './index-path.ts'
@@ -33,7 +33,13 @@ export class TarPacking implements Packing {
   #first: { index: IndexReader; length: number } | undefined
 
   /** Throws an EngineError when the backup cannot be written or a source that is not optional cannot be read. */
-  constructor(request: PackRequest & { format: TarFormat }, remarks: Remarks, pulse: Pulse, now: Date) {
+  constructor(
+    request: PackRequest & { format: TarFormat },
+    remarks: Remarks,
+    pulse: Pulse,
+    now: Date,
+    threads?: Thread[],
+  ) {
     this.#request = request
     this.#remarks = remarks
     this.#pulse = pulse
@@ -42,7 +48,7 @@ export class TarPacking implements Packing {
     this.#out = this.#undo.adopt(new OutFile(request.out), (out) => out.close())
     this.#ground.excluded.push(this.#out.stat())
     this.#previous = this.#openPrevious()
-    this.#pool = new FramePool({ format: request.format, level: request.level, path: request.out })
+    this.#pool = new FramePool({ format: request.format, level: request.level, path: request.out }, threads)
   }
 
   async readAhead(): Promise<void> {

@@ -6,7 +6,7 @@ import type { ScannedMount, UnreachableProject } from 'db/domain/host'
 import { counted } from 'db/domain/size'
 import type { ReportedStack } from 'db/domain/stack'
 import { coverageOf } from './coverage.ts'
-import type { OwnContainer } from './engine.ts'
+import { onHost, type OwnContainer } from './engine.ts'
 import { isHelper } from './helper-container.ts'
 import { composeLabels, locateProject } from './projects.ts'
 import { scanFolder } from './scan.ts'
@@ -25,15 +25,17 @@ export interface DiscoverOptions {
   own: OwnContainer | null
   inContainer: boolean
   stacksDirs: string[]
-  /** Folders that are the agent's own and never searched: archives, its state, Docker's data. */
+  /** Folders that are the agent's own and never searched: archives, its state. */
   ownFolders: string[]
+  /** Docker's own folder, not searched either. */
+  dataRoot: string
 }
 
 export async function discover(options: DiscoverOptions): Promise<Discovery> {
   const roots = options.inContainer
     ? await bindMounts(options.own)
     : options.stacksDirs.map((folder) => ({ path: folder, source: folder }))
-  const mounts = judgeMounts(roots, options.inContainer ? options.ownFolders : [])
+  const mounts = judgeMounts(roots, options.inContainer ? [...options.ownFolders, options.dataRoot] : [])
   const stacks = new Map<string, ReportedStack>()
   for (const mount of mounts.filter((mount) => mount.verdict === 'scanned')) {
     const found = await scanFolder(mount.path)
@@ -44,7 +46,7 @@ export async function discover(options: DiscoverOptions): Promise<Discovery> {
         stacks.set(stack.path, { ...stack, project: projectName(stack.name), containers: [], mounts: [], own: false })
     }
   }
-  const unreachable_projects = options.docker ? await addContainers(options.docker, options.own, stacks) : []
+  const unreachable_projects = options.docker ? await addContainers(options.docker, options, stacks) : []
   return { stacks: [...stacks.values()], mounts, unreachable_projects }
 }
 
@@ -113,11 +115,12 @@ async function directoryOf(labels: NonNullable<ReturnType<typeof composeLabels>>
 
 async function addContainers(
   docker: Docker,
-  own: OwnContainer | null,
+  { own, ownFolders, dataRoot }: DiscoverOptions,
   stacks: Map<string, ReportedStack>,
 ): Promise<UnreachableProject[]> {
   const all = await inspectAll(docker)
   const volumes: VolumeInspectInfo[] = (await docker.listVolumes()).Volumes
+  const ours = ownFolders.flatMap((folder) => onHost(folder, own) ?? [])
   const unreachable = new Map<string, UnreachableProject>()
   for (const container of all) {
     const labels = composeLabels(container.Config.Labels)
@@ -150,7 +153,8 @@ async function addContainers(
       health: container.State.Health?.Status ?? '',
     })
     for (const mount of container.Mounts) {
-      const covered = coverageOf(labels.service, mount, stack.path, volumes)
+      const around = { stack: onHost(stack.path, own) ?? stack.path, volumes, dataRoot, ours }
+      const covered = coverageOf(labels.service, mount, around)
       if (!stack.mounts.some((known) => known.service === covered.service && known.destination === covered.destination))
         stack.mounts.push(covered)
     }

@@ -51,6 +51,11 @@ export async function fingerprint(docker: Docker): Promise<string> {
   return ID && `${ID} ${networks.find(({ Name }) => Name === 'host')?.Id ?? ''}`
 }
 
+/** Docker's own folder. */
+export async function dataRootOf(docker: Docker): Promise<string> {
+  return ((await docker.info()) as { DockerRootDir?: string }).DockerRootDir ?? '/var/lib/docker'
+}
+
 /** Podman's socket speaks Docker's protocol; what systemd runs for it is not ours to stop. */
 export async function isPodman(docker: Docker): Promise<boolean> {
   const version = (await docker.version()) as { Components?: { Name: string }[] }

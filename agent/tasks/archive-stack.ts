@@ -20,6 +20,7 @@ import { manifestOf } from './manifest.ts'
 import { previousBackup } from './previous-backup.ts'
 import { pullImages } from './pull-images.ts'
 import { unlessStalled } from './read-back.ts'
+import { restoreScript } from './restore-script.ts'
 import { resolveStack, type ResolvedStack } from './resolve-stack.ts'
 import { nameOfSource } from './stack-sources.ts'
 import type { Tools } from './tools.ts'
@@ -94,7 +95,7 @@ async function makeBackup(
   attempt.file = file
 
   const packing = packSignal(signal, payload.archive.max_downtime, found.toStop.length > 0)
-  await holdVolumes(found, tools, packing.signal, async (holder) => {
+  await holdVolumes(found, tools, report, packing.signal, async (holder) => {
     attempt.entry = { ...attempt.entry, holder }
     await tools.journal.write(attempt.entry)
   })
@@ -120,7 +121,7 @@ async function makeBackup(
         sources: ready.sources,
         exclude: ready.exclude,
         patterns: payload.archive.exclude,
-        append: [manifest],
+        append: [manifest, restoreScript(payload, stack, at)],
         previous: await previousBackup(payload, tools),
         full_read_every: fullReadEvery,
       },

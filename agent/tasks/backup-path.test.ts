@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { backupPath } from './backup-path.ts'
+import { ageOf, backupPath } from './backup-path.ts'
 
 const folders = { archive: 'nightly', stack: 'shop' }
 
@@ -25,4 +25,17 @@ test('a file is named after its format, a folder plainly', () => {
     backupPath(folders, at, 'UTC', format, 2).replace('nightly/shop/20260101_003005_shop-2', ''),
   )
   expect(names).toEqual(['.tar', '.tar.gz', '.tar.zst', ''])
+})
+
+test('ages sort as backups came about, those of one second and those with dashes, digits and dots in their names, too', () => {
+  const stack = 'shop-7.tar'
+  const names = [
+    '20261025_022959_S-2',
+    '20261025_023000_S',
+    '20261025_023000_S-2',
+    '20261025_023000_S-10',
+    '20261025_023001_S',
+  ].map((name, at) => name.replace('S', stack) + ['.tar.zst', '.tar', '', '.tar.gz', '.tar.zst'][at])
+  const ages = names.map((name) => ageOf({ stack, name }))
+  expect(ages.toSorted()).toEqual(ages)
 })

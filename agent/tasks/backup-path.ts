@@ -44,6 +44,13 @@ export function parseBackupPath(path: string): BackupPath | null {
   return { archive, stack, name }
 }
 
+/** Sorts as the names' ages do: what found its name taken is newer than what has it, so `…-2` comes after. */
+export function ageOf({ stack, name }: Pick<BackupPath, 'stack' | 'name'>): string {
+  const stamp = name.slice(0, 'YYYYMMDD_HHMMSS'.length)
+  const [, copy = '1'] = /^-(\d+)/.exec(name.slice(`${stamp}_${stack}`.length)) ?? []
+  return stamp + copy.padStart(10, '0')
+}
+
 /** As archiver.folder_name makes them: one safe path component that does not begin with a dot. */
 export function isFolderName(name: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { binarySize, counted } from 'db/domain/size'
 import type { CareOutcome, KnownBackup, TaskOf } from 'db/domain/task'
 import type { TaskReport } from '../task-report.ts'
-import { isBackupName, parseBackupPath } from './backup-path.ts'
+import { ageOf, isBackupName, parseBackupPath } from './backup-path.ts'
 import { careTask, eachBackup, type Care } from './care.ts'
 import { placeOf, type Place } from './place.ts'
 import { readBack } from './read-back.ts'
@@ -21,7 +21,7 @@ export async function deleteBackups(
   return careTask(task, tools, report, signal, async (care) => {
     const allowed = new Map<string, { limit: number; count: number; deleted: number }>()
     // oldest first: what is refused in the end are the newest
-    const backups = [...task.payload.backups].sort((a, b) => (stampOf(a) < stampOf(b) ? -1 : 1))
+    const backups = [...task.payload.backups].sort((a, b) => (ageOfBackup(a) < ageOfBackup(b) ? -1 : 1))
     const asked = new Set(backups.map(({ path }) => path))
     await eachBackup(care, backups, async (backup) => {
       const place = await placeOf(tools.archivesDir, backup.path)
@@ -59,9 +59,9 @@ async function backupsIn(place: Place): Promise<string[]> {
   const entries = await readdir(place.folder, { withFileTypes: true })
   return entries
     .filter((entry) => (entry.isFile() || entry.isDirectory()) && isBackupName(entry.name, place.stack))
-    .map((entry) => entry.name)
-    .sort()
-    .reverse()
+    .map(({ name }) => ({ name, age: ageOf({ stack: place.stack, name }) }))
+    .sort((a, b) => (a.age > b.age ? -1 : 1))
+    .map(({ name }) => name)
 }
 
 /** Throws unless another backup of the stack is there that this agent knows, or now finds, to be whole. */
@@ -81,6 +81,7 @@ async function refuseLastWhole(place: Place, asked: Set<string>, tools: Tools, c
   throw new Error(`${place.file} stays: no other whole backup of this stack would remain`)
 }
 
-function stampOf({ path }: KnownBackup): string {
-  return parseBackupPath(path)?.name ?? ''
+function ageOfBackup({ path }: KnownBackup): string {
+  const parsed = parseBackupPath(path)
+  return parsed ? ageOf(parsed) : ''
 }

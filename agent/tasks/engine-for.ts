@@ -33,29 +33,47 @@ export async function engineFor(
 ): Promise<ReadyEngine> {
   if (stack.sources.every(({ direct }) => direct)) return asChild(stack, tools, signal)
   try {
-    return await inHelper(stack, tools, signal, journal)
+    const ready = await inHelper(stack, tools, signal, journal)
+    const unseen = stack.sources.filter(({ direct }) => !direct).map(nameOfSource)
+    report.say('info', `A helper container reads what this agent does not see: ${unseen.join(', ')}`)
+    return ready
   } catch (error) {
     signal.throwIfAborted()
     const reason = messageOf(error)
-    const gone = stack.sources.findIndex(({ mount }) =>
-      reason.endsWith(`bind source path does not exist: ${mount.source}`),
-    )
-    if (gone > 0) {
-      const notCovered = [...stack.notCovered, `${nameOfSource(stack.sources[gone]!)}: it is not there`]
-      return engineFor(
-        { ...stack, sources: stack.sources.toSpliced(gone, 1), notCovered },
-        tools,
-        report,
-        signal,
-        journal,
-      )
-    }
-    const unreached = stack.sources.filter(({ direct }) => !direct).map(nameOfSource)
-    const warnings = unreached.map((name) => `${name} is not in the backup: ${reason}`)
-    for (const warning of warnings) report.say('warn', warning)
-    const sources = stack.sources.filter(({ direct }) => direct)
-    const notCovered = [...stack.notCovered, ...unreached.map((name) => `${name}: ${reason}`)]
-    return asChild({ ...stack, sources, notCovered, warnings: [...stack.warnings, ...warnings] }, tools, signal)
+    const less = withoutUnmountable(stack, reason, report) ?? withoutUnseen(stack, reason, report)
+    return engineFor(less, tools, report, signal, journal)
+  }
+}
+
+/** Null when Docker does not say what it could not mount, or when it is the stack's directory itself. */
+function withoutUnmountable(stack: ResolvedStack, reason: string, report: TaskReport): ResolvedStack | null {
+  const at = stack.sources.findIndex(({ mount: { type, source } }) =>
+    type === 'bind'
+      ? reason.endsWith(`bind source path does not exist: ${source}`)
+      : reason.includes(`/volumes/${source}/_data`),
+  )
+  const source = stack.sources[at]
+  if (!source || at === 0) return null
+  const left = { ...stack, sources: stack.sources.toSpliced(at, 1) }
+  if (source.volume) return lacking(left, [source], reason, report)
+  const text = `${nameOfSource(source)}: it is not there`
+  report.say('info', `Not covered: ${text}`)
+  return { ...left, notCovered: [...stack.notCovered, text] }
+}
+
+function withoutUnseen(stack: ResolvedStack, reason: string, report: TaskReport): ResolvedStack {
+  const seen = stack.sources.filter(({ direct }) => direct)
+  const unseen = stack.sources.filter(({ direct }) => !direct)
+  return lacking({ ...stack, sources: seen }, unseen, reason, report)
+}
+
+function lacking(stack: ResolvedStack, missing: StackSource[], reason: string, report: TaskReport): ResolvedStack {
+  const warnings = missing.map((source) => `${nameOfSource(source)} is not in the backup: ${reason}`)
+  for (const warning of warnings) report.say('warn', warning)
+  return {
+    ...stack,
+    notCovered: [...stack.notCovered, ...missing.map((source) => `${nameOfSource(source)}: ${reason}`)],
+    warnings: [...stack.warnings, ...warnings],
   }
 }
 

@@ -1,6 +1,7 @@
 // Volumes in memory lose what is in them when the last container that uses them stops: one of ours uses them meanwhile.
 import { newHelperName, startHolder } from '../docker/helper-container.ts'
 import { helperProgram } from '../docker/helper-program.ts'
+import type { TaskReport } from '../task-report.ts'
 import type { ResolvedStack } from './resolve-stack.ts'
 import { volumeMount } from './stack-sources.ts'
 import type { Tools } from './tools.ts'
@@ -12,6 +13,7 @@ import type { Tools } from './tools.ts'
 export async function holdVolumes(
   { held, own }: ResolvedStack,
   { docker }: Tools,
+  report: TaskReport,
   signal: AbortSignal,
   journal: (holder: string) => Promise<void>,
 ): Promise<void> {
@@ -21,6 +23,7 @@ export async function holdVolumes(
     const name = newHelperName()
     await journal(name)
     await startHolder(docker, { name, image, command: idle, mounts: [...mounts, ...held.map(volumeMount)] }, signal)
+    report.say('info', `A helper container holds ${held.join(', ')}, in memory, while the stack is stopped`)
   } catch (error) {
     signal.throwIfAborted()
     throw new Error(

@@ -5,12 +5,11 @@ import type { ContainerInspectInfo } from 'dockerode'
 import type { ArchiveStackPayload } from 'db/domain/task'
 import { withIncluded } from '../docker/compose-files.ts'
 import type { ComposeConfig } from '../docker/compose-config.ts'
-import { isBelow } from '../docker/coverage.ts'
+import { coverageOf, isBelow, type Surroundings } from '../docker/coverage.ts'
 import { onHost, type OwnContainer } from '../docker/engine.ts'
 import { composeLabels } from '../docker/projects.ts'
 import { nameOf } from '../docker/stop-stack.ts'
 import type { StackSource } from './stack-sources.ts'
-import type { Tools } from './tools.ts'
 
 /** Where a helper container has them: below it each under its own path on the host, and so in the backup. */
 export const outside = {
@@ -18,50 +17,35 @@ export const outside = {
   files: { path: '/.archiver/files', prefix: '_files' },
 } as const
 
-/** Of the system: what is in them is made anew at each start. */
-const system = ['/proc', '/sys', '/dev', '/run', '/var/run']
-
-export async function bindSources(
+/** Of mounts that volumes do not account for: those that the archive asks for, and what no backup holds. */
+export function bindSources(
   payload: ArchiveStackPayload,
   containers: ContainerInspectInfo[],
   files: StackSource[],
-  own: OwnContainer | null,
-  tools: Tools,
-  dataRoot: string,
-): Promise<{ sources: StackSource[]; notCovered: string[] }> {
-  const ours = [tools.archivesDir, tools.stateDir].flatMap((folder) => onHost(folder, own) ?? [])
-  const stack = onHost(payload.stack.path, own) ?? payload.stack.path
+  around: Surroundings,
+): { sources: StackSource[]; notCovered: string[] } {
   const notCovered = new Set<string>()
   const chosen = new Set<string>()
+  const secrets = new Set<string>()
   for (const container of containers) {
     const service = composeLabels(container.Config.Labels)?.service || nameOf(container)
-    for (const { Source, Destination, Type } of container.Mounts as {
-      Source: string
-      Destination: string
-      Type: string
-    }[]) {
-      if (Type !== 'bind' || isBelow(Source, stack) || isBelow(Source, payload.stack.path)) continue
-      if (files.some(({ path }) => path === Source)) continue
-      const refused = refusal(Source, ours, dataRoot)
-      const why = refused || (payload.archive.include_bind_mounts ? '' : 'outside the directory of the stack')
-      if (why) notCovered.add(`${Source} (${Destination} in ${service}): ${why}`)
-      else chosen.add(Source)
+    for (const mount of container.Mounts) {
+      const { type, source, destination, covered, on_request, why } = coverageOf(service, mount, around)
+      if (type === 'volume' || files.some(({ mount }) => mount.source === source)) continue
+      // a secret that only Docker sees
+      if (covered && !isBelow(source, around.stack)) secrets.add(source)
+      if (covered) continue
+      if (on_request && payload.archive.include_bind_mounts) chosen.add(source)
+      else notCovered.add(`${source} (${destination} in ${service}): ${why}`)
     }
   }
-  const topmost = [...chosen]
-    .sort()
-    .filter((path) => ![...chosen].some((other) => other !== path && isBelow(path, other)))
-  return { sources: topmost.map((path) => outsideSource(path, path, outside.binds)), notCovered: [...notCovered] }
-}
-
-/** Why a bind mount is in no backup, whatever an archive asks for; empty when one may hold it. */
-export function refusal(source: string, ours: string[], dataRoot: string): string {
-  if (source === '/') return 'the whole host'
-  if (source.endsWith('/docker.sock')) return 'the socket of Docker'
-  if (system.some((folder) => isBelow(source, folder))) return 'a folder of the running system'
-  if (isBelow(source, dataRoot) || isBelow(dataRoot, source)) return 'it belongs to Docker itself'
-  if (ours.some((folder) => isBelow(source, folder))) return 'it belongs to Docker Archiver itself'
-  return ''
+  const all = [...chosen].sort()
+  const topmost = all.filter((path) => !all.some((other) => other !== path && isBelow(path, other)))
+  const sources = [
+    ...topmost.map((path) => outsideSource(path, path, outside.binds)),
+    ...[...secrets].sort().map((path) => outsideSource(path, path, outside.files)),
+  ]
+  return { sources, notCovered: [...notCovered] }
 }
 
 /** Compose files with what they include, environment files, secrets and configs. */

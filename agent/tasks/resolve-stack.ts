@@ -11,6 +11,8 @@ import {
   fingerprint,
   isInContainer,
   isPodman,
+  dataRootOf,
+  onHost,
   type OwnContainer,
 } from '../docker/engine.ts'
 import { composeLabels } from '../docker/projects.ts'
@@ -18,6 +20,7 @@ import { chooseContainers, nameOf, wasUp } from '../docker/stop-stack.ts'
 import type { StoppedContainer } from '../docker/stopped-container.ts'
 import type { TaskReport } from '../task-report.ts'
 import { bindSources, fileSources } from './outside-sources.ts'
+import { refuseUnstartable } from './refuse-unstartable.ts'
 import { directorySource, volumeSources, volumesToHold, type StackSource } from './stack-sources.ts'
 import type { Tools } from './tools.ts'
 
@@ -80,9 +83,14 @@ export async function resolveStack(
   if (archive.mode !== 'live') await refuseForeignControl(tools, containers)
   const compose = await composeConfig(await projectOf(stack.project, stack.path, containers))
   const volumes = (await tools.docker.listVolumes()).Volumes
-  const { DockerRootDir } = (await tools.docker.info()) as { DockerRootDir: string }
+  const around = {
+    stack: onHost(stack.path, own) ?? stack.path,
+    volumes,
+    dataRoot: await dataRootOf(tools.docker),
+    ours: [tools.archivesDir, tools.stateDir].flatMap((folder) => onHost(folder, own) ?? []),
+  }
   const files = await fileSources(payload, containers, compose, own)
-  const binds = await bindSources(payload, containers, files, own, tools, DockerRootDir)
+  const binds = bindSources(payload, containers, files, around)
   const coverage = await volumeSources(payload, containers, compose, volumes)
   const warnings = [...coverage.warnings, ...ownStackWarnings(containers, own, payload)]
   if (compose.broken) warnings.push(`the compose file could not be resolved: ${compose.problem}`)
@@ -104,6 +112,7 @@ export async function resolveStack(
     up.length > 0 ? `Running: ${up.map(nameOf).sort().join(', ')}` : 'Nothing of this stack is running',
   )
   const toStop = archive.mode === 'live' ? [] : chooseContainers(containers, all, archive.mode, own)
+  await refuseUnstartable(toStop, all, own, around.dataRoot)
   return {
     was_running: up.length > 0,
     toStop,

@@ -5,11 +5,10 @@ import type { ContainerInspectInfo, VolumeInspectInfo } from 'dockerode'
 import type { ArchiveStackPayload } from 'db/domain/task'
 import type { Source } from '../archive/protocol.ts'
 import type { ComposeConfig } from '../docker/compose-config.ts'
-import { coverageOf, isAnonymous, isMounted, livesInMemory } from '../docker/coverage.ts'
+import { isAnonymous, isMounted, livesInMemory } from '../docker/coverage.ts'
 import { onHost, type OwnContainer } from '../docker/engine.ts'
 import type { HelperMount } from '../docker/helper-container.ts'
 import { placeOfVolume } from '../docker/mounted.ts'
-import { composeLabels } from '../docker/projects.ts'
 import { nameOf } from '../docker/stop-stack.ts'
 import type { StoppedContainer } from '../docker/stopped-container.ts'
 
@@ -47,14 +46,8 @@ export async function volumeSources(
   /** By the volume's name. */
   const prefixes = new Map<string, string>()
   for (const container of containers) {
-    const service = composeLabels(container.Config.Labels)?.service || nameOf(container)
-    for (const mount of container.Mounts) {
-      const covered = coverageOf(service, mount, payload.stack.path, volumes)
-      if (!['volume', 'bind'].includes(covered.type))
-        notCovered.push(`${covered.source} (${covered.destination} in ${service}): ${covered.why}`)
-      if (covered.type === 'volume' && mount.Name && !prefixes.has(mount.Name))
-        prefixes.set(mount.Name, prefixOf(mount.Name, container, mount.Destination))
-    }
+    for (const { Name: name, Destination } of container.Mounts)
+      if (name && !prefixes.has(name)) prefixes.set(name, prefixOf(name, container, Destination))
   }
   for (const name of compose.volumes) {
     if (volumes.some((volume) => volume.Name === name)) prefixes.set(name, `_volumes/${name}`)

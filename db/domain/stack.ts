@@ -22,6 +22,8 @@ export interface StackMount {
   source: string
   destination: string
   covered: boolean
+  /** Not covered: true when an archive that includes bind mounts holds it, false when none ever does. */
+  on_request?: boolean
   /** Why it is, or is not, in the backup. */
   why: string
 }

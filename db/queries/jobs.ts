@@ -77,6 +77,8 @@ export interface JobStack {
 export interface JobFilter {
   archive_id?: number | undefined
   stack_id?: number | undefined
+  /** One that it archived a stack of, or had a task of. */
+  host_id?: number | undefined
   type?: JobType | undefined
   status?: JobStatus | undefined
   triggered_by?: JobTrigger | undefined
@@ -94,7 +96,8 @@ export interface JobFilter {
 
 /** Newest first. */
 export async function listJobs(sql: Sql, filter: JobFilter): Promise<Job[]> {
-  const { archive_id, stack_id, type, status, triggered_by, is_dry_run, from, to, search, before, limit } = filter
+  const { archive_id, stack_id, host_id, type, status, triggered_by, is_dry_run, from, to, search, before, limit } =
+    filter
   // conditions that are not asked for are not in the question, so that each has the plan of its own index
   return sql<Job[]>`
     ${jobRows(sql)}
@@ -109,6 +112,7 @@ export async function listJobs(sql: Sql, filter: JobFilter): Promise<Job[]> {
       ${search === undefined ? sql`` : mentioning(sql, containing(search))}
       ${before === undefined ? sql`` : sql`and j.id < ${before}`}
       ${stack_id === undefined ? sql`` : ofStack(sql, stack_id)}
+      ${host_id === undefined ? sql`` : onHost(sql, host_id)}
     order by j.id desc
     limit ${limit}`
 }
@@ -120,6 +124,11 @@ function unfinished(sql: Sql) {
 
 function ofStack(sql: Sql, id: number) {
   return sql`and exists (select from archiver.job_stacks as s where s.job_id = j.id and s.stack_id = ${id})`
+}
+
+function onHost(sql: Sql, id: number) {
+  return sql`and (exists (select from archiver.job_stacks as s where s.job_id = j.id and s.host_id = ${id})
+    or exists (select from archiver.tasks as t where t.job_id = j.id and t.host_id = ${id}))`
 }
 
 function mentioning(sql: Sql, pattern: string) {
@@ -177,6 +186,41 @@ export async function listTouchedBackups(sql: Query, jobId: number): Promise<Tou
     join archiver.backups as b on b.id = one.id
     where t.job_id = ${jobId} and t.state = 'finished'
     order by t.id, b.id`
+}
+
+/** How much of the backups that a job reads back it has read. */
+export interface JobProgress {
+  bytes: number
+  total_bytes: number
+}
+
+/** Of a job that reads backups back and has not ended; null of others. Agents count the backups done, and what they read of the next. */
+async function readJobProgress(sql: Query, jobId: number): Promise<JobProgress | null> {
+  const [row] = await sql<[{ bytes: number; total_bytes: number | null }]>`
+    select sum(case
+        when t.state = 'finished' or b.place <= coalesce((t.progress ->> 'files')::bigint, 0) then b.size_bytes
+        when b.place = (t.progress ->> 'files')::bigint + 1 then least(b.size_bytes, (t.progress ->> 'bytes')::bigint)
+        else 0 end)::bigint as bytes,
+      sum(b.size_bytes)::bigint as total_bytes
+    from archiver.tasks as t
+    join archiver.jobs as j on j.id = t.job_id
+    cross join rows from (jsonb_to_recordset(t.payload -> 'backups') as (size_bytes bigint)) with ordinality as b(size_bytes, place)
+    where t.job_id = ${jobId} and t.kind = 'verify_backups' and j.status in ('queued', 'running')`
+  return row.total_bytes === null ? null : { bytes: row.bytes, total_bytes: row.total_bytes }
+}
+
+/** A job with all that its page shows. Throws NotFound. */
+export async function readJobDetail(
+  sql: Query,
+  id: number,
+): Promise<{ job: Job; metrics: JobStack[]; backups: TouchedBackup[]; progress: JobProgress | null }> {
+  const job = await getJob(sql, id)
+  return {
+    job,
+    metrics: await listJobStacks(sql, id),
+    backups: await listTouchedBackups(sql, id),
+    progress: job.job_type === 'verify' ? await readJobProgress(sql, id) : null,
+  }
 }
 
 /** Starts a job of an archive. Throws NotFound, and Conflict while one of it has not finished. Resolves with the job's id. */

@@ -129,6 +129,28 @@ test('a backup found corrupt is marked until it is read right again', async () =
   expect(await get(id)).toMatchObject({ state: 'good', verify_error: '', last_good: true })
 })
 
+test('a job that reads backups back says how much of them it has read, and is one of its host', async () => {
+  const ids = [await makeBackup('mail'), await makeBackup('mail'), await makeBackup('mail')]
+  const { job_id } = (await ask('operator', 'POST', '/api/backups/verify', { ids })).body
+  const progress = async () => (await ask('viewer', 'GET', `/api/jobs/${job_id}`)).body.progress
+  expect(await progress()).toEqual({ bytes: 0, total_bytes: 3000 })
+  const task = await agent.claim()
+  if (task?.kind !== 'verify_backups') throw new Error('there is nothing to read back')
+  await agent.progress(task, { files: 1, bytes: 400 })
+  expect(await progress()).toEqual({ bytes: 1400, total_bytes: 3000 })
+  // what is unpacked is more than the file
+  await agent.progress(task, { files: 2, bytes: 99_999 })
+  expect(await progress()).toEqual({ bytes: 3000, total_bytes: 3000 })
+  const backups = ids.map((id) => ({ id, did: 'verified' as const, reason: '', bytes: 0 }))
+  await agent.finish(task, { status: 'success', reason: '', backups })
+  await ended(job_id).toBe('success')
+  expect(await progress()).toBeNull()
+  const jobsOf = async (host: number) =>
+    (await ask('viewer', 'GET', `/api/jobs?host_id=${host}`)).body.jobs.map(({ id }: { id: number }) => id)
+  expect((await jobsOf(agent.host.id))[0]).toBe(job_id)
+  expect(await jobsOf(agent.host.id + 999)).toEqual([])
+})
+
 test('a backup that is not there is corrupt; deleted by a person, it is gone', async () => {
   const id = await makeBackup('mail')
   await ask('admin', 'DELETE', `/api/backups/${id}`)

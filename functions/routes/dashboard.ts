@@ -1,8 +1,10 @@
 // What the dashboard tells beyond lists.
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { jobStatuses } from 'db/domain/job'
+import { localTime } from 'db/domain/local-time'
 import { readDashboard, readStorageOverTime } from 'db/queries/dashboard'
 import type { Env, Server } from '../context.ts'
+import { keep } from '../kept.ts'
 import { json } from './definitions.ts'
 
 const day = z.iso.date().openapi({ example: '2026-11-23' })
@@ -76,7 +78,14 @@ const StorageOverTime = z
   })
   .openapi('StorageOverTime')
 
-export function dashboard({ sql, config }: Server) {
+export function dashboard({ sql, live, config }: Server) {
+  // it reads every backup of a year; pages ask for it again when backups change
+  const storage = keep(
+    live,
+    ['backups', 'stacks'],
+    () => hourIn(config.timeZone),
+    () => readStorageOverTime(sql, config.timeZone),
+  )
   return new OpenAPIHono<Env>()
     .openapi(
       createRoute({
@@ -125,6 +134,12 @@ export function dashboard({ sql, config }: Server) {
           }),
         },
       }),
-      async (c) => c.json(await readStorageOverTime(sql, config.timeZone), 200),
+      async (c) => c.json(await storage(), 200),
     )
+}
+
+/** Its days end at midnight there, whichever clock is a moment ahead. */
+function hourIn(timeZone: string): string {
+  const { month, day, hour } = localTime(new Date(), timeZone)
+  return `${month}-${day} ${hour}`
 }

@@ -14,6 +14,9 @@ const resources: readonly string[] = [
   'downloads',
   'mails',
   'settings',
+  'users',
+  'sessions',
+  'tokens',
 ]
 /** The same change is told at most 4 times a second. */
 const gatherMilliseconds = 250
@@ -26,14 +29,14 @@ export function events({ live, stopping }: Server) {
       tags: ['Server'],
       summary: 'Follow changes',
       description:
-        'An event stream: `change` names a resource and the id of the row that changed, or null when several may have. It carries no rows: read them again. Log lines are not in it.',
+        'An event stream: `ready` comes first, and again when changes may have been missed: read everything then, from there on nothing is left out. `change` names a resource and the id of the row that changed, or null when several may have. It carries no rows: read them again. Log lines are not in it.',
       responses: {
         200: {
           description: 'The changes',
           content: {
             'text/event-stream': {
               schema: z.string(),
-              example: 'event: change\ndata: {"resource":"jobs","id":123}\n\n',
+              example: 'event: ready\ndata: {}\n\nevent: change\ndata: {"resource":"jobs","id":123}\n\n',
             },
           },
         },
@@ -44,17 +47,20 @@ export function events({ live, stopping }: Server) {
 }
 
 async function tellChanges(live: Live, out: EventStream): Promise<void> {
+  const ready = eventText('ready', {})
   const news = new News<string>()
-  const tell = (resource: string, id: number | null) => news.tell(JSON.stringify({ resource, id }))
   const unfollow = live.follow((event) => {
-    if (event === null) for (const resource of resources) tell(resource, null)
-    else if (resources.includes(event.resource)) tell(event.resource, event.id)
+    if (event === null) news.tell(ready)
+    else if (resources.includes(event.resource))
+      news.tell(eventText('change', { resource: event.resource, id: event.id }))
   })
   try {
     while (!out.ended.aborted) {
       await news.wait(out.ended)
-      const changes = [...news.take()].map((change) => eventText('change', JSON.parse(change)))
-      if (changes.length > 0) await out.send(changes.join(''))
+      const changes = news.take()
+      // whoever reads everything has read what changed before, too
+      if (changes.has(ready)) await out.send(ready)
+      else if (changes.size > 0) await out.send([...changes].join(''))
       await sleep(gatherMilliseconds, undefined, { signal: out.ended }).catch(() => {})
     }
   } finally {

@@ -3,7 +3,7 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { cleanupTasks } from 'db/domain/cleanup'
 import { jobStatuses, jobTriggers, jobTypes } from 'db/domain/job'
 import { phases } from 'db/domain/task'
-import { cancelJob, getJob, listJobs, listJobStacks, listTouchedBackups } from 'db/queries/jobs'
+import { cancelJob, listJobs, readJobDetail } from 'db/queries/jobs'
 import { audit } from '../audit.ts'
 import type { Env, Server } from '../context.ts'
 import { atLeast } from '../middleware/session.ts'
@@ -124,6 +124,10 @@ const TouchedBackup = z
   })
   .openapi('TouchedBackup')
 
+const JobProgress = z
+  .object({ bytes: z.number(), total_bytes: z.number() })
+  .openapi('JobProgress', { description: 'Of the backups that a job reads back, while it does' })
+
 export const exampleJob = {
   id: 123,
   job_type: 'archive',
@@ -199,6 +203,7 @@ export function jobs({ sql }: Server) {
           query: z.object({
             archive_id: filterId(smallId, 'archive'),
             stack_id: filterId(smallId, 'stack'),
+            host_id: filterId(smallId, 'host'),
             type: z
               .enum(jobTypes, `must be one of ${jobTypes.join(', ')}`)
               .optional()
@@ -246,11 +251,16 @@ export function jobs({ sql }: Server) {
         tags,
         summary: 'One job',
         description:
-          'The job; in `metrics` each of its stacks: status, downtime, size, progress while it runs; in `backups` those that were there before and that it read, removed or moved.',
+          'The job; in `metrics` each of its stacks: status, downtime, size, progress while it runs; in `backups` those that were there before and that it read, removed or moved; in `progress` how far it has read them.',
         request: { params },
         responses: {
           200: json(
-            z.object({ job: Job, metrics: z.array(JobStack), backups: z.array(TouchedBackup) }),
+            z.object({
+              job: Job,
+              metrics: z.array(JobStack),
+              backups: z.array(TouchedBackup),
+              progress: JobProgress.nullable(),
+            }),
             'The job with its stacks',
             {
               job: exampleJob,
@@ -265,15 +275,13 @@ export function jobs({ sql }: Server) {
                   bytes: 702_545_920,
                 },
               ],
+              progress: null,
             },
           ),
         },
       }),
       async (c) => {
-        const { id } = c.req.valid('param')
-        const job = await getJob(sql, id)
-        const [metrics, backups] = [await listJobStacks(sql, id), await listTouchedBackups(sql, id)]
-        return c.json({ job, metrics, backups }, 200)
+        return c.json(await readJobDetail(sql, c.req.valid('param').id), 200)
       },
     )
     .openapi(

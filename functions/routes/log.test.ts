@@ -27,13 +27,17 @@ async function running(name: string, lines: number) {
   const task = await agent.claim()
   if (!task) throw new Error('there is no task')
   await fill(job_id, lines)
+  let isFinished = false
   const finish = async () => {
+    if (isFinished) return
+    isFinished = true
     const backup = good.backup && { ...good.backup, path: `${name}/wiki/1.tar.zst` }
     await agent.finish(task, { ...good, backup })
     const status = async () => (await server.ask('viewer', 'GET', `/api/jobs/${job_id}`)).body.job.status
     await eventually(status).toBe('success')
   }
-  return { id: job_id as number, task, finish }
+  // a task that a failing test leaves would be handed out to the next test
+  return { id: job_id as number, task, finish, [Symbol.asyncDispose]: finish }
 }
 
 async function fill(id: number, lines: number): Promise<void> {
@@ -46,7 +50,7 @@ async function fill(id: number, lines: number): Promise<void> {
 }
 
 test('lines are found by text, level and stack: how many, where, and page by page', async () => {
-  const job = await running('found', 1000)
+  await using job = await running('found', 1000)
   const { sql } = server.database
   await sql`update archiver.log_lines set level = 'error', text = '100 % Wrong' where job_id = ${job.id} and line % 4 = 0`
   const [{ count: wrong }] = await sql<[{ count: number }]>`
@@ -65,44 +69,46 @@ test('lines are found by text, level and stack: how many, where, and page by pag
   const second = await ask(`tail?level=warn&limit=200&last_line=${found.lines[1] - 1}`)
   expect(second.lines[0]).toMatchObject({ line: 804, level: 'error', text: '100 % Wrong' })
   expect((await server.ask('viewer', 'GET', `/api/jobs/${job.id}/log/places?level=loud`)).status).toBe(422)
-  await job.finish()
 })
 
 test('Not again: a log append that rewrites the whole log', async () => {
-  const bytesFor = async (taskId: number, seq: number) => {
-    const lines = Array.from({ length: 100 }, (_, index) => ({
-      seq: seq + index,
-      at: new Date().toISOString(),
-      level: 'info',
-      text: `line ${seq + index}`,
-    }))
-    const [row] = await server.database.sql.unsafe<{ 'QUERY PLAN': [{ Plan: { 'WAL Bytes': number } }] }[]>(
-      `explain (analyze, wal, format json) select archiver.store_lines(${taskId}, '${JSON.stringify(lines)}')`,
+  const { sql } = server.database
+  const planOf = async (options: string, query: string) => {
+    const [row] = await sql.unsafe<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }[]>(
+      `explain (analyze, ${options}, format json) ${query}`,
     )
-    return row?.['QUERY PLAN'][0].Plan['WAL Bytes'] ?? 0
+    return row?.['QUERY PLAN'][0].Plan ?? {}
   }
-  const short = await running('short', 10)
-  const ofShort = await bytesFor(short.task.id, 1)
-  expect(ofShort).toBeGreaterThan(1000)
-  await short.finish()
-  const long = await running('long', 50_000)
-  expect(await bytesFor(long.task.id, 1)).toBeLessThan(2 * ofShort)
+  const bytesToAppend = async (taskId: number) => {
+    const at = new Date().toISOString()
+    const lines = Array.from({ length: 100 }, (_, index) => ({ seq: index + 1, at, level: 'info', text: 'one more' }))
+    const plan = await planOf('wal', `select archiver.store_lines(${taskId}, '${JSON.stringify(lines)}')`)
+    return plan['WAL Bytes'] ?? 0
+  }
+  const pagesToRead = async (jobId: number, after: number) => {
+    const plan = await planOf(
+      'buffers',
+      `select * from archiver.log_lines where job_id = ${jobId} and line > ${after} order by line limit 200000`,
+    )
+    return (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0)
+  }
 
-  // and its end is read without the rest: the pages that are looked at do not grow with the log
-  const [row] = await server.database.sql.unsafe<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }[]>(
-    `explain (analyze, buffers, format json)
-     select * from archiver.log_lines where job_id = ${long.id} and line > 50000 order by line limit 500`,
-  )
-  const plan = row?.['QUERY PLAN'][0].Plan ?? {}
-  expect((plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0)).toBeLessThan(100)
-  await long.finish()
+  await using job = await running('long', 100_000)
+  const [{ bytes, last }] = await sql<[{ bytes: number; last: number }]>`
+    select sum(length(text)) as bytes, max(line) as last from archiver.log_lines where job_id = ${job.id}`
+  // beside the lines themselves Postgres writes a few pages whenever it likes, for a checkpoint or a hint: never a tenth
+  const appended = await bytesToAppend(job.task.id)
+  expect(appended).toBeGreaterThan(1000)
+  expect(appended).toBeLessThan(bytes / 10)
+  // and its end is read without the rest, even if each line stood on a page of its own
+  expect(await pagesToRead(job.id, last)).toBeLessThan((await pagesToRead(job.id, 0)) / 4)
 })
 
 test('old logs go, without what takes their place needing more room; the jobs stay, and are still followed', async () => {
   const { sql } = server.database
-  const old = await running('old', 30_000)
+  await using old = await running('old', 30_000)
   await old.finish()
-  const young = await running('young', 100)
+  await using young = await running('young', 100)
   await young.finish()
   await sql`update archiver.jobs set end_time = now() - interval '91 days' where id = ${old.id}`
   const olderThan = new Date(Date.now() - 90 * 24 * 3600_000)

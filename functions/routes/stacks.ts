@@ -37,7 +37,11 @@ const Stack = z
         type: z.string(),
         source: z.string(),
         destination: z.string(),
-        covered: z.boolean(),
+        covered: z.boolean().openapi({ description: 'By every archive that does not leave it out' }),
+        on_request: z
+          .boolean()
+          .optional()
+          .openapi({ description: 'Of what is not covered: whether an archive with include_bind_mounts holds it' }),
         why: z.string(),
       }),
     ),

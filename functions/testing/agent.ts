@@ -2,8 +2,8 @@
 import { connect } from 'db/connect'
 import type { HostStatus } from 'db/domain/host'
 import type { ReportedStack } from 'db/domain/stack'
-import type { AgentTask, CareOutcome, TaskOutcome } from 'db/domain/task'
-import { claimTask, finishTask, reportStacks, sendLog, startAgent } from 'db/queries/agent'
+import type { AgentTask, CareOutcome, TaskOutcome, TaskProgress } from 'db/domain/task'
+import { claimTask, finishTask, heartbeat, reportStacks, sendLog, startAgent } from 'db/queries/agent'
 import type { TestDatabase } from 'db/testing/database'
 
 export const status: HostStatus = {
@@ -62,6 +62,11 @@ export async function startTestAgent(database: TestDatabase, stackNames: string[
         task.id,
         texts.map((text) => ({ seq: ++seq, at: new Date().toISOString(), level: 'info', text })),
       ),
+    /** As the heartbeat of an agent tells it. */
+    progress: (task: AgentTask, done: Pick<TaskProgress, 'files' | 'bytes'>) =>
+      heartbeat(sql, epoch, null, [
+        { id: task.id, progress: { phase: 'verify', total_bytes: null, stopped_at: null, ...done } },
+      ]),
     finish: (task: AgentTask, outcome: TaskOutcome | CareOutcome) => finishTask(sql, epoch, task.id, outcome),
     stop: () => sql.end(),
   }

@@ -2,5 +2,5 @@
 import { expect } from 'vitest'
 
 export function eventually<Value>(read: () => Value) {
-  return expect.poll(read, { timeout: 20_000 })
+  return expect.poll(read)
 }

@@ -14,7 +14,7 @@ export async function web(): Promise<Row[]> {
   await using installation = await startInstallation()
   await fillWithYears(installation)
   const long = await fillLog(installation, million)
-  await using browser = await launchBrowser()
+  await using browser = await launchBrowser({ optimizes: true })
   const page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage()
   const { url } = installation.server
   await signIn(page, url)

@@ -2,11 +2,11 @@
 // on this machine may be seen, let alone stopped.
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectDocker } from '../../agent/docker/engine.ts'
 import { docker } from '../testbed/docker.ts'
+import { openDoor } from '../testbed/engine-door.ts'
 import { startEngine } from '../testbed/engine.ts'
 import { dockerConfig } from '../testbed/folders.ts'
 import { busyboxImage, makeBusyboxImage } from '../testbed/images.ts'
@@ -48,7 +48,7 @@ export async function openEngine(): Promise<DemoEngine | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'archiver-demo-'))
   undo.defer(() => rm(folder, { recursive: true, force: true }))
   const socket = (host: string) => join(folder, `${host}.sock`)
-  for (const host of hostNames) undo.use(await openDoor(host, socket(host), engine.host))
+  for (const host of hostNames) undo.use(await openDoor(socket(host), engine.host, `${label}=${host}`))
   const running = new Set<string>()
   const kept = undo.move()
   return {
@@ -94,48 +94,6 @@ async function removeContainers(): Promise<void> {
   if (containers !== '') await docker('rm', '--force', '--volumes', ...containers.split('\n'))
   const volumes = await docker('volume', 'ls', ...filter)
   if (volumes !== '') await docker('volume', 'rm', '--force', ...volumes.split('\n'))
-}
-
-/** Passes requests on; lists name only what carries the label of this host. */
-async function openDoor(host: HostName, socket: string, engine: string): Promise<AsyncDisposable> {
-  const target = addressOf(engine || process.env['DOCKER_HOST'] || 'unix:///var/run/docker.sock')
-  const server = createServer((asked, answer) => pass(asked, answer, target, host))
-  await new Promise<void>((done, failed) => server.once('error', failed).listen(socket, done))
-  return {
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await new Promise((done) => server.close(done))
-    },
-  }
-}
-
-function pass(asked: IncomingMessage, answer: ServerResponse, target: object, host: HostName): void {
-  const onward = request(
-    { ...target, method: asked.method, path: narrowed(asked.url ?? '/', host), headers: asked.headers },
-    (found) => {
-      answer.writeHead(found.statusCode ?? 502, found.headers)
-      answer.flushHeaders()
-      found.pipe(answer)
-    },
-  )
-  onward.on('error', () => answer.destroy())
-  answer.on('close', () => onward.destroy())
-  asked.pipe(onward)
-}
-
-/** `/v1.51/containers/json?all=1` with a filter for our label. */
-export function narrowed(path: string, host: string): string {
-  const url = new URL(path, 'http://docker')
-  if (!/^(\/v[\d.]+)?\/(containers\/json|volumes|events)$/.test(url.pathname)) return path
-  const given = JSON.parse(url.searchParams.get('filters') ?? '{}') as Record<string, string[] | Record<string, boolean>>
-  const labels = Array.isArray(given['label']) ? given['label'] : Object.keys(given['label'] ?? {})
-  url.searchParams.set('filters', JSON.stringify({ ...given, label: [...labels, `${label}=${host}`] }))
-  return url.pathname + url.search
-}
-
-function addressOf(dockerHost: string): object {
-  const url = new URL(dockerHost)
-  return url.protocol === 'unix:' ? { socketPath: url.pathname } : { host: url.hostname, port: url.port }
 }
 
 function restore(name: string, before: string | undefined): void {

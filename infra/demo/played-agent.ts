@@ -55,7 +55,8 @@ export async function playAgent(host: PlayedHost): Promise<PlayedAgent> {
 
   async function see() {
     const state = await askDocker(docker)
-    const options = { own: null, inContainer: false, stacksDirs: [host.stacksDir], ownFolders: [host.archivesDir] }
+    const options = { own: null, inContainer: false, stacksDirs: [host.stacksDir], dataRoot: '/var/lib/docker',
+    ownFolders: [host.archivesDir] }
     const found = await discover({ ...options, docker: state.reachable ? docker : null })
     return { found, status: await hostStatus(state, found, host.archivesDir, false) }
   }

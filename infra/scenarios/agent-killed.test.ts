@@ -1,13 +1,13 @@
 // What is left of a stack, its files and its job when the agent is killed in the worst moment.
 import { readdir } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { engineOf, isAlive } from '../testbed/agent-processes.ts'
+import { holdInWindow, isAlive } from '../testbed/agent-processes.ts'
 import { makeDatabaseServer } from '../testbed/database-server.ts'
 import { containersOf } from '../testbed/docker.ts'
 import { watchDockerEvents } from '../testbed/events.ts'
 import { makeHouse, type House } from '../testbed/house.ts'
 import type { TestProcess } from '../testbed/processes.ts'
-import { startShop } from '../testbed/sample-stack.ts'
+import { slowToStop, startShop } from '../testbed/sample-stack.ts'
 import type { TestStack } from '../testbed/stack.ts'
 import { until } from '../testbed/until.ts'
 
@@ -15,8 +15,7 @@ import { until } from '../testbed/until.ts'
 async function archiveUntilStopped(house: House, agent: TestProcess, stack: TestStack) {
   await using events = await watchDockerEvents(stack.name)
   const job = await house.run(await house.makeArchive('nightly', [await house.findStack(stack.folder)]))
-  const engine = await engineOf(agent.pid)
-  process.kill(engine, 'SIGSTOP')
+  const engine = await holdInWindow(agent.pid, events)
   await events.until('die', 'db')
   return { job, engine }
 }
@@ -33,11 +32,14 @@ async function filesBelow(folder: string): Promise<string[]> {
 }
 
 test('killed while the stack is stopped: the next agent starts the stack, removes the unfinished file and closes the job', async () => {
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using house = await makeHouse({ stacksDirs: [stack.parent] })
   const agent = await house.startAgent()
   const { job, engine } = await archiveUntilStopped(house, agent, stack)
-  expect(await filesBelow(house.archivesDir)).toEqual([expect.stringMatching(/^\..*\.partial$/)])
+  expect(await filesBelow(house.archivesDir)).toEqual([
+    expect.stringMatching(/^\..*\.partial$/),
+    expect.stringMatching(/^\..*\.partial\.index$/),
+  ])
 
   await agent.kill()
   process.kill(engine, 'SIGCONT')
@@ -60,7 +62,7 @@ test('killed while the stack is stopped: the next agent starts the stack, remove
 
 test('killed while the database is down, too: the stack is up before the database is, and the job is closed when it returns', async () => {
   await using server = await makeDatabaseServer()
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using house = await makeHouse({ stacksDirs: [stack.parent], serverUrl: server.url })
   const agent = await house.startAgent()
   const { job, engine } = await archiveUntilStopped(house, agent, stack)
@@ -73,14 +75,14 @@ test('killed while the database is down, too: the stack is up before the databas
   await until('nothing unfinished to be left', async () => (await filesBelow(house.archivesDir)).length === 0)
 
   await server.start()
-  const { job: closed, stack: row } = await house.ended(job, 60_000)
+  const { job: closed, stack: row } = await house.ended(job)
   expect(closed.status).toBe('failed')
   expect(row.reason).toContain('the agent ended during this step')
 })
 
 test('a backup that was finished while the database was down is reported by the agent that comes after', async () => {
   await using server = await makeDatabaseServer()
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using house = await makeHouse({ stacksDirs: [stack.parent], serverUrl: server.url })
   const agent = await house.startAgent()
   const { job, engine } = await archiveUntilStopped(house, agent, stack)
@@ -94,7 +96,7 @@ test('a backup that was finished while the database was down is reported by the 
   await agent.kill()
   await house.startAgent()
   await server.start()
-  const { job: closed, stack: row, log } = await house.ended(job, 60_000)
+  const { job: closed, stack: row, log } = await house.ended(job)
   expect(closed.status, log).toBe('success')
   expect(row.backup_id).not.toBeNull()
 })

@@ -9,6 +9,7 @@ import { containersOf, docker } from '../testbed/docker.ts'
 import { temporaryFolder } from '../testbed/folders.ts'
 import { busyboxImage } from '../testbed/images.ts'
 import { run } from '../testbed/run.ts'
+import { uniqueName } from '../testbed/sample-stack.ts'
 import { composeUp, makeStack } from '../testbed/stack.ts'
 import { until } from '../testbed/until.ts'
 
@@ -35,7 +36,7 @@ test(
     await using folder = await temporaryFolder()
     const stacksDir = join(folder.path, 'stacks')
     await using stack = await makeStack({
-      name: 'notes',
+      name: uniqueName('notes'),
       parent: stacksDir,
       composeYaml: notes,
       files: { 'data/first note.txt': 'buy milk\n' },
@@ -64,7 +65,7 @@ test(
 
     const found = await until('the stack to be discovered', async () => {
       const { body } = await asAdmin.get<{ stacks: { id: number; name: string; own: boolean }[] }>('/api/stacks')
-      return body.stacks.find(({ name }) => name === 'notes')
+      return body.stacks.find(({ name }) => name === stack.name)
     })
     const created = await asAdmin.post<{ archive: { id: number } }>('/api/archives', {
       name: 'all',
@@ -82,15 +83,15 @@ test(
     const log = (await asAdmin.get<string>(`/api/jobs/${started.body.job_id}/log`)).body
     expect(job, log).toMatchObject({ status: 'success' })
 
-    expect((await containersOf('notes'))['app']?.State.Status).toBe('running')
-    const backups = join(folder.path, 'archives', 'all', 'notes')
+    expect((await containersOf(stack.name))['app']?.State.Status).toBe('running')
+    const backups = join(folder.path, 'archives', 'all', stack.name)
     const file = (await readdir(backups)).find((name) => name.endsWith('.tar.zst'))
     const names = await run('tar', ['--zstd', '-tf', join(backups, file ?? 'no backup')])
-    expect(names).toContain('notes/data/first note.txt')
+    expect(names).toContain(`${stack.name}/data/first note.txt`)
     expect(names).toMatch(/_volumes\/.*kept/)
 
     await staysAsItWas(archiver.url, token, archiver.up)
-    await isLockedDown()
+    await isLockedDown(archiver.name)
   },
 )
 
@@ -127,8 +128,8 @@ async function staysAsItWas(url: string, token: string, up: () => Promise<void>)
   expect((await api(url, token).get('/api/me')).status).toBe(200)
 }
 
-async function isLockedDown(): Promise<void> {
-  const services = await containersOf('archiver-shipped')
+async function isLockedDown(project: string): Promise<void> {
+  const services = await containersOf(project)
   const inspect = async (service: string, what: string) =>
     JSON.parse(await docker('inspect', '--format', `{{json ${what}}}`, services[service]?.Id ?? service)) as unknown
   expect(await inspect('server', '.Config.User')).toBe('node')

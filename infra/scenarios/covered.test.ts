@@ -1,15 +1,15 @@
 // What a backup holds beside the stack's directory: volumes that vanish with their last container, and folders elsewhere.
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { expect, test } from 'vitest'
 import { buildArchiverImages } from '../testbed/archiver-images.ts'
-import { docker } from '../testbed/docker.ts'
+import { docker, dockerEnv } from '../testbed/docker.ts'
 import { watchDockerEvents } from '../testbed/events.ts'
 import { temporaryFolder } from '../testbed/folders.ts'
 import { makeHouse, type House } from '../testbed/house.ts'
 import { run } from '../testbed/run.ts'
 import { uniqueName } from '../testbed/sample-stack.ts'
-import { composeUp, makeStack } from '../testbed/stack.ts'
+import { compose, composeDown, composeUp, makeStack } from '../testbed/stack.ts'
 import { until } from '../testbed/until.ts'
 
 /** One volume of each kind that Docker mounts, a plain one, and one that nobody named. */
@@ -152,6 +152,20 @@ test('volumes that vanish with their last container are archived with their cont
   expect(await notesIn(made.archive_path ?? '')).toEqual(allNotes(stack))
   expect(await stack.read('/memory/note')).toBe('in memory')
   expect(await stack.read('/bound/note')).toBe('in bound')
+
+  await comesBackByItsScript(stack, made.archive_path ?? '')
+
+  await compose(stack.folder, 'stop')
+  await rm(join(stack.outside, 'bound'), { recursive: true })
+  const broken = await house.ended(await house.run(id))
+  expect(broken.job.status, broken.log).toBe('warning')
+  expect(broken.stack.reason).toContain(`volume ${stack.name}_bound is not in the backup: no helper container`)
+  const notes = Object.keys(await notesIn(broken.stack.archive_path ?? '')).sort()
+  const kept = [
+    '_volumes/_anonymous_app-1_nameless/note',
+    ...['layered/below', 'layered/note', 'plain/note'].map((name) => `_volumes/${stack.name}_${name}`),
+  ]
+  expect(notes, 'what Docker can mount').toEqual(kept)
 })
 
 test('what lies elsewhere: files that the compose file names always, folders when the archive asks', async () => {
@@ -186,9 +200,40 @@ test('what lies elsewhere: files that the compose file names always, folders whe
   expect(log).toContain('Not covered: /proc (/host/proc in app): a folder of the running system')
   const bound = ['media/film/note', 'one note'].map((name) => `_binds${at(name)}`)
   expect(await filesIn(made.archive_path)).toEqual([...bound, ...named])
-  const list = await run('tar', ['--zstd', '-tvf', made.archive_path ?? '', `_files${at('key.pem').slice(0)}`])
+  const list = await run('tar', ['--zstd', '-tvf', made.archive_path ?? '', `_files${at('key.pem')}`])
   expect(list).toMatch(/^-rw-r-----/)
+
+  await rm(at('one note'))
+  const refused = await house.ended(await house.run(id))
+  expect(refused.stack.reason).toContain('is not there any more: Docker could not start it again. Nothing was stopped')
+  await compose(stack.folder, 'stop')
+  const later = await house.ended(await house.run(id))
+  expect(later.job.status, later.log).toBe('success')
+  expect(later.log).toContain(`Not covered: ${at('one note')}: it is not there`)
+  expect(await filesIn(later.stack.archive_path)).toEqual([`_binds${at('media/film/note')}`, ...named])
 })
+
+/** From nothing but the backup, and with nothing of ours. */
+async function comesBackByItsScript(stack: Keeper, backup: string): Promise<void> {
+  const script = join(stack.parent, 'restore.sh')
+  await writeFile(script, await run('tar', ['--zstd', '-xOf', backup, '_archive/restore.sh']))
+  const restore = (...args: string[]) => run('sh', [script, backup, ...args], { env: dockerEnv() })
+  await expect(restore()).rejects.toThrow(`the volume ${stack.name}_plain is there`)
+
+  await composeDown(stack.folder)
+  await rm(stack.folder, { recursive: true })
+  await rm(join(stack.outside, 'bound', 'note'))
+  expect(await restore('--dry-run')).toContain(`docker volume create --driver local --opt`)
+  expect(await docker('volume', 'ls', '--quiet', '--filter', `name=${stack.name}_`)).toBe('')
+  const said = await restore()
+  await composeUp(stack.folder)
+  const [, ...copies] = said.split('sh restore.sh ').map((line) => line.split("'").filter((_, at) => at % 2 === 1))
+  expect(copies).toHaveLength(2)
+  for (const [name = '', target = ''] of copies) await restore('--copy', name, target)
+  for (const name of ['plain', 'bound', 'layered', 'memory', 'nameless'])
+    expect(await stack.read(`/${name}/note`)).toBe(`in ${name}`)
+  await expect(restore()).rejects.toThrow('Nothing was touched')
+}
 
 test('an agent in a container reads volumes that it has no mount of', { timeout: 900_000 }, async () => {
   await using stack = await startKeeper()

@@ -3,12 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { holdInWindow } from '../testbed/agent-processes.ts'
 import { containersOf } from '../testbed/docker.ts'
 import { watchDockerEvents } from '../testbed/events.ts'
 import { temporaryFolder } from '../testbed/folders.ts'
 import { makeHouse } from '../testbed/house.ts'
 import { run } from '../testbed/run.ts'
-import { startShop } from '../testbed/sample-stack.ts'
+import { slowToStop, startShop } from '../testbed/sample-stack.ts'
 
 async function mountTmpfs(folder: string, options: string): Promise<AsyncDisposable> {
   await mkdir(folder, { recursive: true })
@@ -21,7 +22,7 @@ async function expectUp(project: string): Promise<void> {
   expect([web?.State.Running, db?.State.Running, idle?.State.Running]).toEqual([true, true, false])
 }
 
-test('the disk fills up while packing: the stack is up, the job says so, nothing is left behind', async () => {
+test('the disk fills up while reading ahead: nothing is stopped, the job says so, nothing is left behind', async () => {
   await using stack = await startShop({ files: { 'site/big.bin': randomBytes(100 * 1024 * 1024) } })
   await using folder = await temporaryFolder()
   await using _disk = await mountTmpfs(join(folder.path, 'archives'), 'size=64m')
@@ -37,10 +38,30 @@ test('the disk fills up while packing: the stack is up, the job says so, nothing
   expect(job.status).toBe('failed')
   expect(row.reason).toMatch(/no space left/i)
   expect(row.archive_path).toBeNull()
-  expect(row.downtime_seconds).toBeGreaterThan(0)
-  expect(log).toContain('The stack is up again')
+  expect(row.downtime_seconds, log).toBeNull()
   expect((await readdir(archivesDir, { recursive: true })).filter((name) => /tar|partial/.test(name))).toEqual([])
   expect((await house.api.get<{ backups: unknown[] }>('/api/backups')).body.backups).toEqual([])
+})
+
+test('the disk fills up while the stack is stopped: it is up again, the job says so, nothing is left behind', async () => {
+  await using stack = await startShop({ composeYaml: slowToStop })
+  await using folder = await temporaryFolder()
+  const archivesDir = join(folder.path, 'archives')
+  await using _disk = await mountTmpfs(archivesDir, 'size=16m')
+  await using house = await makeHouse({ stacksDirs: [stack.parent], archivesDir })
+  const agent = await house.startAgent()
+  await using events = await watchDockerEvents(stack.name)
+  const job = await house.run(await house.makeArchive('nightly', [await house.findStack(stack.folder)]))
+  const engine = await holdInWindow(agent.pid, events)
+  await writeFile(join(stack.folder, 'site/big.bin'), randomBytes(40 * 1024 * 1024))
+  process.kill(engine, 'SIGCONT')
+  const ended = await house.ended(job)
+  await expectUp(stack.name)
+  expect(ended.job.status).toBe('failed')
+  expect(ended.stack.reason).toMatch(/no space left/i)
+  expect(ended.stack.downtime_seconds).toBeGreaterThan(0)
+  expect(ended.log).toContain('The stack is up again')
+  expect((await readdir(archivesDir, { recursive: true })).filter((name) => /tar|partial/.test(name))).toEqual([])
 })
 
 test('the archives folder cannot be written: the job fails before anything is stopped', async () => {

@@ -122,7 +122,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('%s', (kind) => {
     await underWay(id)
     await database.stop()
     await database.start()
-    await until('the server to answer again', async () => (await fetch(`${house.server.url}/health`)).ok, 60_000)
+    await until('the server to answer again', async () => (await fetch(`${house.server.url}/health`)).ok)
     const job = await ended(id)
     expect(job.status, job.reason).toBe('success')
     await expectTruth()
@@ -148,7 +148,7 @@ test('the mail server is dead, then mute, then there: jobs do not wait, and each
   }
   await using server = await startMailServer({ port: mailPort })
   const subjects = () => server.received.filter(({ text }) => text?.includes(`/history/${first.id}`))
-  await until('the report of the first job', () => subjects().length > 0, 120_000)
+  await until('the report of the first job', () => subjects().length > 0)
   expect(subjects()).toHaveLength(1)
 })
 

@@ -24,7 +24,7 @@ beforeAll(async () => {
     await mkdir(join(folder.path, name), { recursive: true })
     await writeFile(join(folder.path, name, 'compose.yaml'), 'services: {web: {image: busybox}}\n')
   }
-  house = things.use(await makeHouse({ stacksDirs: [folder.path] }))
+  house = things.use(await makeHouse({ stacksDirs: [folder.path], containers: false }))
   agent = await house.startAgent()
   await house.findStack(join(folder.path, 'wiki'))
   browser = things.use(await launchBrowser())
@@ -193,11 +193,33 @@ test('a name that is taken is told at the name', async () => {
     format: 'tar',
     time_zone: 'UTC',
   })
-  await open(page, at(`/archives/new?stack=${wiki?.id}`))
+  await open(page, at('/archives'))
+  await press(page.getByRole('link', { name: 'New archive' }))
+  await press(page.getByRole('checkbox', { name: 'wiki' }), 'Space')
   await type(field('Name'), 'nightly')
   await press(button('Create archive'))
   await page.getByText('There is already an archive named "nightly"').waitFor()
   await focused(field('Name'))
+
+  // what is typed is not left behind unasked
+  const asked = page.getByRole('alertdialog', { name: 'Leave without saving?' })
+  await press(page.getByRole('link', { name: 'Cancel' }))
+  await press(button('Stay here'))
+  await asked.waitFor({ state: 'hidden' })
+  expect(await field('Name').inputValue()).toBe('nightly')
+  await page.evaluate('history.back()')
+  await asked.waitFor()
+  await page.keyboard.press('Escape')
+  await asked.waitFor({ state: 'hidden' })
+  expect(new URL(page.url()).pathname).toBe('/archives/new')
+  const closing = page.waitForEvent('dialog')
+  await page.evaluate('void setTimeout(() => location.reload())')
+  expect((await closing).type()).toBe('beforeunload')
+  complaints.splice(complaints.indexOf('a dialog: '), 1)
+  expect(await field('Name').inputValue()).toBe('nightly')
+  await page.evaluate('history.back()')
+  await press(button('Leave the page'))
+  await page.waitForURL('**/archives')
   expect(unexpected()).toEqual([])
 })
 

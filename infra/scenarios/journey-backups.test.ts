@@ -36,7 +36,7 @@ beforeAll(async () => {
     await mkdir(join(stacks.path, name), { recursive: true })
     await writeFile(join(stacks.path, name, 'compose.yaml'), 'services: {web: {image: busybox}}\n')
   }
-  house = undo.use(await makeHouse({ stacksDirs: [stacks.path] }))
+  house = undo.use(await makeHouse({ stacksDirs: [stacks.path], containers: false }))
   await house.startAgent()
   const ofWiki = await house.findStack(join(stacks.path, 'wiki'))
   const ofBad = await house.findStack(join(stacks.path, hostile))

@@ -7,7 +7,7 @@ import { claimTask, finishTask, heartbeat, reportStacks, startAgent } from 'db/q
 import type { Stack } from 'db/queries/stacks'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { launchBrowser, open } from '../testbed/browser.ts'
+import { launchBrowser, open, reload } from '../testbed/browser.ts'
 import { good, status } from '../../functions/testing/agent.ts'
 import { makeHouse, type House } from '../testbed/house.ts'
 import { complaintsOf, faultsOf, signIn, tabTo } from '../testbed/pages.ts'
@@ -142,17 +142,21 @@ test('strip and calendar are one tab stop each, tell days in words, and lead to 
   await page.waitForURL(`**/history?from=${today}&to=${today}&archive=${nightly}`)
   await page.goBack()
 
-  const day = page.getByRole('group', { name: 'The last 12 months' }).getByRole('link')
+  const year = page.getByRole('slider', { name: 'The last 12 months' })
   await change(
     'jobs',
     (sql) => sql`
     insert into archiver.jobs (job_type, archive_name, status, triggered_by, created_at, start_time, end_time)
     select 'archive', 'gone', 'failed', 'schedule', at, at, at from (select now() - interval '21 days' as at) as long_ago`,
   )
-  await day.nth(1).waitFor()
-  await tabTo(day.nth(1))
+  await year.getByTitle(/: 1 failed$/).waitFor()
+  await tabTo(year)
+  expect(await year.getAttribute('aria-valuetext')).toMatch(/: 1 succeeded$/)
   await page.keyboard.press('ArrowLeft')
-  expect(await page.locator(':focus').getAttribute('aria-label')).toMatch(/: 1 failed$/)
+  expect(await year.getAttribute('aria-valuetext')).toMatch(/: 1 failed$/)
+  await year.getByTitle(/: 1 failed$/).click()
+  await page.getByText(/: 1 failed Jobs of this day$/).waitFor()
+  await year.focus()
   await page.keyboard.press('End')
   await page.keyboard.press('Enter')
   await page.waitForURL(`**/history?from=${today}&to=${today}`)
@@ -221,7 +225,7 @@ test('stacks are found by what stands in the address', async () => {
   await page.getByLabel('Search stacks').fill('WIKI')
   await page.waitForURL('**/stacks?q=WIKI')
   await page.getByText('1 stack, none needs attention').waitFor()
-  await page.reload()
+  await reload(page)
   await page.getByText('1 stack, none needs attention').waitFor()
   await page.getByLabel('Search stacks').fill('nowhere')
   await page.getByText('No stack matches.').waitFor()

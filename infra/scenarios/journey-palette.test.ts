@@ -11,7 +11,7 @@ test('one goes anywhere, and runs an archive, by a few letters', async () => {
   await using folder = await temporaryFolder()
   await mkdir(join(folder.path, 'wiki'))
   await writeFile(join(folder.path, 'wiki/compose.yaml'), 'services: {}\n')
-  await using house = await makeHouse({ stacksDirs: [folder.path] })
+  await using house = await makeHouse({ stacksDirs: [folder.path], containers: false })
   await house.startAgent()
   await house.makeArchive('nightly', [await house.findStack(join(folder.path, 'wiki'))], { mode: 'live' })
   await addUser(house.server.url, 'vera', 'viewer')

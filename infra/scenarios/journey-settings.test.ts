@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startMailServer } from '../../functions/testing/mail-server.ts'
-import { launchBrowser, open } from '../testbed/browser.ts'
+import { launchBrowser, open, reload } from '../testbed/browser.ts'
 import { temporaryFolder } from '../testbed/folders.ts'
 import { makeHouse, type House } from '../testbed/house.ts'
 import { addUser, complaintsOf, faultsOf, hasFocus, signIn, tabTo } from '../testbed/pages.ts'
@@ -24,7 +24,7 @@ beforeAll(async () => {
   const folder = undo.use(await temporaryFolder())
   await mkdir(join(folder.path, 'wiki'))
   await writeFile(join(folder.path, 'wiki/compose.yaml'), 'services: {}\n')
-  house = undo.use(await makeHouse({ stacksDirs: [folder.path] }))
+  house = undo.use(await makeHouse({ stacksDirs: [folder.path], containers: false }))
   await house.startAgent()
   await house.makeArchive('nightly', [await house.findStack(join(folder.path, 'wiki'))], { mode: 'live' })
   await addUser(house.server.url, 'vera', 'viewer')
@@ -98,6 +98,7 @@ test('a mail server is set, tested, and its answers are told', async () => {
 
   await page.getByLabel('Server', { exact: true }).fill('smtp://127.0.0.1')
   await page.getByLabel('Port').fill('')
+  await page.getByLabel('From').fill('Backups <backup')
   await page.getByLabel('Further recipients').fill('ops@example.org\nnobody')
   await press('Save')
   const wrong =
@@ -105,6 +106,9 @@ test('a mail server is set, tested, and its answers are told', async () => {
   await refused('Server', wrong, 'smtp://127.0.0.1')
   await page.getByText('Must be a whole number').waitFor()
   await page.getByText('Must be an e-mail address, such as ada@example.org').waitFor()
+  await page.getByText('Must be an e-mail address, or a name and one: Backups <backup@example.org>').waitFor()
+  expect(await page.getByLabel('From').getAttribute('aria-invalid')).toBe('true')
+  expect(await page.getByLabel('From').inputValue()).toBe('Backups <backup')
   expect(await faultsOf(page)).toEqual([])
   await page.setViewportSize({ width: 1280, height: 844 })
 
@@ -159,13 +163,18 @@ test('the cleanup is scheduled, shown with its next runs, and run', async () => 
   await page.setViewportSize({ width: 1280, height: 844 })
   await go('/settings/cleanup')
   await page.getByText('Never run').waitFor()
-  await page.getByText('Next runs, as it stands above').waitFor()
-  await page.getByLabel('When (cron)').fill('0 0 31 2 *')
+  await page.getByText('Every day at 02:30').first().waitFor()
+  await page.getByText('That is: Every day at 02:30').waitFor()
+  await page.getByLabel('How often').selectOption('Cron expression')
+  await page.getByLabel('Cron expression').fill('0 0 31 2 *')
   await page.getByLabel('Keep logs for (days)').fill('0')
   await press('Save')
-  await refused('When (cron)', '"0 0 31 2 *" never comes round: no date is like that', '0 0 31 2 *')
-  await page.getByText('This is no schedule yet.').waitFor()
-  await page.getByLabel('When (cron)').fill('15 4 * * *')
+  await until('the expression to have the focus', () => hasFocus(page.getByLabel('Cron expression')))
+  await page.getByText('"0 0 31 2 *" never comes round: no date is like that').first().waitFor()
+  expect(await page.getByLabel('Cron expression').inputValue()).toBe('0 0 31 2 *')
+  await page.getByLabel('How often').selectOption('Every day')
+  await page.getByLabel('Time of day').fill('04:15')
+  await page.getByText('That is: Every day at 04:15').waitFor()
   await page.getByLabel('Keep logs for (days)').fill('30')
   await press('Save')
   await said('Saved: Cleanup.')
@@ -209,6 +218,9 @@ test('users are added, changed, locked out and deleted; the last admin is protec
   await page.getByLabel('Role', { exact: true }).selectOption('operator')
   await page.locator('form').filter({ hasText: 'Role' }).getByRole('button', { name: 'Save' }).click()
   await said('Saved ida.')
+  await page.getByLabel('New password', { exact: true }).fill('short')
+  await press('Set a new password')
+  await refused('New password', 'Must have at least 8 characters', 'short')
   await page.getByLabel('New password', { exact: true }).fill('another long one')
   await press('Set a new password')
   await said('The password of ida is set.')
@@ -219,7 +231,7 @@ test('users are added, changed, locked out and deleted; the last admin is protec
   await theirs.getByLabel('Password').fill('another long one')
   await theirs.getByRole('button', { name: 'Sign in' }).click()
   await heading('Dashboard', theirs).waitFor()
-  await page.reload()
+  // by itself
   await page.getByRole('button', { name: 'Sign out: Chrome on Linux' }).waitFor()
   expect(await faultsOf(page)).toEqual([])
   await page.setViewportSize({ width: 1280, height: 844 })
@@ -270,7 +282,7 @@ test('a token is shown once, works, and is deleted', async () => {
   expect((await ask('/api/archives')).status).toBe(200)
   expect((await ask('/api/archives/1/run', 'POST')).status).toBe(403)
   expect(await faultsOf(page)).toEqual([])
-  await page.reload()
+  await reload(page)
   await page.getByText(hostile, { exact: true }).first().waitFor()
   expect(await page.locator('body').innerText()).not.toContain(token)
   await press(`Delete ${hostile}`)
@@ -296,7 +308,8 @@ test('viewers and operators are offered their sections alone, and told so elsewh
       await other.getByText('Only an administrator may see this part of the settings.').waitFor()
     }
     await nav.getByRole('link', { name: 'Cleanup' }).click()
-    await other.getByLabel('When (cron)').waitFor()
+    await other.getByLabel('How often').waitFor()
+    expect(await other.getByLabel('How often').isDisabled()).toBe(true)
     expect(await other.getByRole('button', { name: /Save|Run the cleanup|Dry run/ }).count()).toBe(0)
     await open(other, `${house.server.url}/hosts/${house.host.id}`)
     await other.getByRole('heading', { name: 'Folders given to the agent' }).waitFor()
@@ -335,7 +348,7 @@ test('a profile: address, password, other browsers, theme', async () => {
     await press('Change password')
     await said('Your password is changed.')
     await page.getByRole('button', { name: /^Sign out: Chrome/ }).waitFor({ state: 'hidden' })
-    await other.reload()
+    await reload(other)
     await other.getByRole('heading', { name: 'Sign in' }).waitFor()
     await page.getByRole('radio', { name: 'Light' }).check()
     await page.locator('html:not(.dark)').waitFor({ state: 'attached' })
@@ -356,6 +369,7 @@ test('a host tells how it is, and how many stacks it archives side by side', asy
   await page.getByRole('link', { name: house.host.name, exact: true }).click()
   await page.getByText('Agent online').waitFor()
   await page.getByRole('link', { name: 'nightly' }).first().waitFor()
+  await page.getByRole('link', { name: /^Permissions of backups/ }).waitFor()
   await page.getByLabel('Stacks archived side by side').fill('17')
   await press('Save')
   await refused('Stacks archived side by side', 'Must be 16 or less', '17')

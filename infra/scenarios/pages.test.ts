@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { connect } from 'db/connect'
 import { claimTask, finishTask, heartbeat, reportStacks, sendLog, startAgent } from 'db/queries/agent'
@@ -18,6 +19,7 @@ import { run } from '../testbed/run.ts'
 import { until } from '../testbed/until.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
+const awayMilliseconds = 20_000
 const hostile = '<img src=x onerror=alert(1)>'
 
 beforeAll(async () => {
@@ -62,7 +64,7 @@ test('every page is accessible, fits a phone and shows names as text', async () 
     await mkdir(join(folder.path, name), { recursive: true })
     await writeFile(join(folder.path, name, 'compose.yaml'), 'services: {web: {image: busybox}}\n')
   }
-  await using house = await makeHouse({ stacksDirs: [folder.path] })
+  await using house = await makeHouse({ stacksDirs: [folder.path], containers: false })
   await house.startAgent()
   const wiki = await house.findStack(join(folder.path, 'wiki'))
   const bad = await house.findStack(join(folder.path, hostile))
@@ -142,15 +144,30 @@ test('the log goes on where it was after the server was away, without a line los
   await page.getByText('step 400.').waitFor()
   expect(await faultsOf(page)).toEqual([])
 
+  const loads: string[] = []
+  page.on('load', () => loads.push(page.url()))
   await first.stop()
+  const away = setTimeout(awayMilliseconds)
   await page.getByText('The connection to the server is lost').waitFor()
   await write(300)
+  await away
   const port = Number(new URL(first.url).port)
   servers.use(await startServer({ databaseUrl: database.url, secretKey, port }))
   await page.getByText('step 700.').waitFor()
   await page.getByText('The connection to the server is lost').waitFor({ state: 'hidden' })
-  const drawn = await page.locator('[data-line]').evaluateAll((all) => all.map((line) => Number(line.dataset['line'])))
-  expect(drawn).toEqual(Array.from({ length: drawn.length }, (_, at) => (drawn[0] ?? 0) + at))
+  expect(loads, 'without a reload').toEqual([])
+  // every line that was written meanwhile, from the last one up
+  const seen = new Map<number, string>()
+  const region = page.getByRole('region', { name: 'Log lines' })
+  for (let turn = 0; turn < 40 && ![...seen.values()].some((text) => text.includes('step 401.')); turn++) {
+    const drawn = await page.locator('[data-line]').allInnerTexts()
+    for (const text of drawn) seen.set(Number.parseInt(text), text)
+    await region.press('PageUp')
+  }
+  const lines = [...seen].sort(([one], [other]) => one - other)
+  expect(lines.map(([line]) => line)).toEqual(lines.map((_, at) => (lines[0]?.[0] ?? 0) + at))
+  const steps = lines.flatMap(([, text]) => /step (\d+)\./.exec(text)?.[1] ?? [])
+  expect(steps.filter((step) => Number(step) > 400)).toEqual(Array.from({ length: 300 }, (_, at) => String(401 + at)))
 
   await page.getByRole('button', { name: 'Cancel job' }).click()
   await page.getByText('Work on wiki ends at the next step.').waitFor()

@@ -3,7 +3,7 @@ import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import type { Backup } from 'db/queries/backups'
-import { engineOf } from '../testbed/agent-processes.ts'
+import { holdInWindow } from '../testbed/agent-processes.ts'
 import { launchBrowser, open } from '../testbed/browser.ts'
 import { containersOf, docker } from '../testbed/docker.ts'
 import { watchDockerEvents } from '../testbed/events.ts'
@@ -12,7 +12,7 @@ import { makeHouse, type House } from '../testbed/house.ts'
 import { signIn } from '../testbed/pages.ts'
 import type { TestProcess } from '../testbed/processes.ts'
 import { startDeafRegistry } from '../testbed/registry.ts'
-import { shopWithNetwork, startShop, uniqueName } from '../testbed/sample-stack.ts'
+import { shopWithNetwork, slowToStop, startShop, uniqueName } from '../testbed/sample-stack.ts'
 import { composeUp, makeStack, type TestStack } from '../testbed/stack.ts'
 import { treeOf } from '../testbed/tree.ts'
 import { until } from '../testbed/until.ts'
@@ -134,8 +134,7 @@ async function runUntilDown(stack: TestStack, settings: Record<string, unknown>)
   await using events = await watchDockerEvents(stack.name)
   const found = await house.findStack(stack.folder)
   const job = await house.run(await house.makeArchive(uniqueName('limit'), [found], settings))
-  const engine = await engineOf(agent.pid)
-  process.kill(engine, 'SIGSTOP')
+  const engine = await holdInWindow(agent.pid, events)
   await events.until('die', 'db')
   return { job, engine }
 }
@@ -146,7 +145,7 @@ async function expectUp(stack: TestStack): Promise<void> {
 }
 
 test('Not again: stack left down when the archive fails or times out', async () => {
-  await using stack = await startShop({ parent })
+  await using stack = await startShop({ parent, composeYaml: slowToStop })
   const failing = await runUntilDown(stack, {})
   process.kill(failing.engine, 'SIGKILL')
   const failed = await house.ended(failing.job)
@@ -154,13 +153,13 @@ test('Not again: stack left down when the archive fails or times out', async () 
   await expectUp(stack)
 
   const late = await runUntilDown(stack, { max_downtime: 10 })
-  const timedOut = await house.ended(late.job, 60_000)
+  const timedOut = await house.ended(late.job)
   expect(timedOut.stack.reason).toMatch(/down for 10 s, the longest its archive allows/)
   await expectUp(stack)
 })
 
 test('Not again: a fixed 600 s limit', async () => {
-  await using stack = await startShop({ parent })
+  await using stack = await startShop({ parent, composeYaml: slowToStop })
   // the limit is the archive's own: what is too long for one with 10 s is fine for this one
   const patient = await runUntilDown(stack, { max_downtime: 7200 })
   await until('12 s to pass', async () => {

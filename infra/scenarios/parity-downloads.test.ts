@@ -69,7 +69,7 @@ afterAll(() => undo.disposeAsync())
 
 async function backUp(name: string, settings: Record<string, unknown>): Promise<Backup> {
   const archive = await house.makeArchive(name, [await house.findStack(stack.folder)], { mode: 'live', ...settings })
-  const { job, log } = await house.ended(await house.run(archive), 60_000)
+  const { job, log } = await house.ended(await house.run(archive))
   expect(job.status, log).toBe('success')
   const { body } = await house.api.get<{ backups: Backup[] }>(`/api/backups?job_id=${job.id}`)
   const [made] = body.backups

@@ -236,7 +236,7 @@ test('Not again: a slow mail server holding up a job', async () => {
   await until('both reports to wait', async () => (await both()).length === 2)
   expect(await both()).toMatchObject([{ sent_to: [] }, { sent_to: [] }])
   await notify(usual())
-  await until('both reports to come later', () => mail.received.length === 2, 60_000)
+  await until('both reports to come later', () => mail.received.length === 2)
   await until('both to be known as sent', async () => (await both()).every(({ state }) => state === 'sent'))
 })
 
@@ -281,7 +281,7 @@ test('Notifications: a mail server that is dead, and a server restarted meanwhil
   await house.server.stop()
   await using back = await startMailServer({ port: dead.port })
   await using second = await startServer({ databaseUrl: house.database.url, secretKey: house.server.secretKey })
-  const report = await until('the report', () => back.received.at(0), 60_000)
+  const report = await until('the report', () => back.received.at(0))
   expect(report.text).toContain(`/history/${job.id}`)
   const answer = await api(second.url, second.token).get<{ mails: Mail[] }>('/api/settings/mails')
   expect(answer.body.mails[0]).toMatchObject({ job_id: job.id, state: 'sent', last_error: '' })

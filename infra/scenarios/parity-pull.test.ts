@@ -177,7 +177,7 @@ test('Pull policy: killed while containers are made anew, the next agent has all
   await events.until('kill', 'web')
   await agent.kill()
   agent = await house.startAgent()
-  const { stack: row, log } = await house.ended(job, 60_000)
+  const { stack: row, log } = await house.ended(job)
   expect(row.backup_id, log).not.toBeNull()
   expect(row.reason).toContain('the agent ended while it used new images')
   const up = async () => (await docker('ps', '-q', '--filter', `label=com.docker.compose.project=${stack.name}`)) !== ''

@@ -56,7 +56,7 @@ const filesOf = async (id: number) => {
 /** Makes one backup, and from it others that count as made at these times: rows and files. */
 async function age(archiveId: number, times: number[]): Promise<void> {
   if ((await backupsOf(archiveId)).length === 0) {
-    const { job, log } = await house.ended(await house.run(archiveId), 90_000)
+    const { job, log } = await house.ended(await house.run(archiveId))
     expect(job.status, log).toBe('success')
   }
   const [model] = await backupsOf(archiveId)
@@ -79,7 +79,7 @@ async function age(archiveId: number, times: number[]): Promise<void> {
 async function runRetention(archiveId: number) {
   const answer = await house.api.post<{ job_id: number }>(`/api/archives/${archiveId}/retention`)
   expect(answer.status).toBe(202)
-  return house.ended(answer.body.job_id, 60_000)
+  return house.ended(answer.body.job_id)
 }
 
 /** Until nothing more goes: one job removes at most half. */
@@ -190,7 +190,7 @@ test('Not again: dry runs counted as storage', async () => {
   await age(id, [nightsAgo(1), nightsAgo(2)])
   const [files, rows] = [await filesOf(id), await backupsOf(id)]
   const dry = await house.api.post<{ job_id: number }>(`/api/archives/${id}/dry-run`)
-  const { job, log } = await house.ended(dry.body.job_id, 90_000)
+  const { job, log } = await house.ended(dry.body.job_id)
   expect(job).toMatchObject({ status: 'success', is_dry_run: true, total_size_bytes: 0, reclaimed_bytes: 0 })
   expect(log).toMatch(/would be removed/)
   expect(await filesOf(id)).toEqual(files)
@@ -202,7 +202,7 @@ test('Run retention alone', async () => {
   await age(id, [nightsAgo(1), nightsAgo(2), nightsAgo(3)])
   const before = await filesOf(id)
   const dry = await house.api.post<{ job_id: number }>(`/api/archives/${id}/retention`, { dry_run: true })
-  expect((await house.ended(dry.body.job_id, 90_000)).job).toMatchObject({ job_type: 'retention', is_dry_run: true })
+  expect((await house.ended(dry.body.job_id)).job).toMatchObject({ job_type: 'retention', is_dry_run: true })
   expect(await filesOf(id)).toEqual(before)
   const { job, stack, log } = await runRetention(id)
   expect(job).toMatchObject({ job_type: 'retention', status: 'success', total_size_bytes: 0, triggered_by: 'api' })
@@ -249,7 +249,7 @@ test('Archive: name (unique), stacks, stop containers (default on), schedule on/
   })
   await house.findStack(later.folder)
   const job = await house.run(all.body.archive.id)
-  await house.ended(job, 90_000)
+  await house.ended(job)
   const { metrics } = await house.job(job)
   expect(metrics.map(({ stack_name }) => stack_name)).toEqual(expect.arrayContaining([stack.name, later.name]))
   await house.api.delete(`/api/archives/${all.body.archive.id}`)
@@ -279,14 +279,10 @@ async function comesDue(id: number): Promise<void> {
 }
 
 const missed = (id: number, count: number) =>
-  until(
-    `${count} runs to be missed`,
-    async () => {
-      const { missed_runs } = await archiveOf(id)
-      return missed_runs.length >= count && missed_runs
-    },
-    60_000,
-  )
+  until(`${count} runs to be missed`, async () => {
+    const { missed_runs } = await archiveOf(id)
+    return missed_runs.length >= count && missed_runs
+  })
 
 test('Schedule: cron per archive, next run and missed runs shown, misfire grace; a run missed runs once on return within its window', async () => {
   const id = await makeArchive({ schedule_enabled: true, schedule_cron: '0 3 * * *' })
@@ -296,9 +292,9 @@ test('Schedule: cron per archive, next run and missed runs shown, misfire grace;
   const cron = `${due.getUTCMinutes()} ${due.getUTCHours()} * * *`
   await house.database.sql`
     update archiver.archives set schedule_cron = ${cron}, next_run_at = ${due} where id in (${id}, ${tooLate})`
-  const job = await until('the schedule to start a job', async () => (await jobsOf(id))[0], 90_000)
+  const job = await until('the schedule to start a job', async () => (await jobsOf(id))[0])
   expect(job).toMatchObject({ triggered_by: 'schedule', scheduled_for: due.toISOString() })
-  expect((await house.ended(job.id, 90_000)).job.status).toBe('success')
+  expect((await house.ended(job.id)).job.status).toBe('success')
   const { missed_runs, next_run_at } = await until('the other to be missed', async () => {
     const archive = await archiveOf(tooLate)
     return archive.missed_runs.length > 0 && archive
@@ -319,7 +315,7 @@ test('Not again: scheduled runs over a running job', async () => {
   expect(run?.reason).toBe(`skipped: job ${running} was still running`)
   expect(await jobsOf(id)).toHaveLength(1)
   agent = await house.startAgent()
-  const { job, log } = await house.ended(running, 90_000)
+  const { job, log } = await house.ended(running)
   expect(job.status).toBe('success')
   expect(log).toMatch(/The run due at .* is skipped: this job is still running/)
 })

@@ -15,12 +15,13 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 test('a clone starts with one command, ends with Ctrl-C, and starts again', { timeout: 600_000 }, async () => {
   await using folder = await temporaryFolder()
   const clone = join(folder.path, 'clone')
+  const readyMade = await readyMadeFile(folder.path)
   await run('git', ['clone', '--quiet', root, clone])
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
 
   {
-    await using first = startInTerminal(clone, port)
+    await using first = startInTerminal(clone, port, readyMade)
     await first.isReady()
     expect(await (await fetch(`${url}/login`)).text()).toMatch(/<!doctype html>/i)
     expect(first.output()).toContain(`Docker Archiver runs at ${url}`)
@@ -28,7 +29,7 @@ test('a clone starts with one command, ends with Ctrl-C, and starts again', { ti
     expect((await stat(join(clone, 'data', 'secrets.json'))).mode & 0o777).toBe(0o600)
     await setUp(url)
 
-    const taken = startInTerminal(clone, port)
+    const taken = startInTerminal(clone, port, readyMade)
     expect(await taken.ended).not.toBe(0)
     expect(taken.output()).toContain(`Port ${port} is taken`)
 
@@ -36,7 +37,7 @@ test('a clone starts with one command, ends with Ctrl-C, and starts again', { ti
     expect(await first.leftovers()).toEqual([])
   }
 
-  await using second = startInTerminal(clone, port)
+  await using second = startInTerminal(clone, port, readyMade)
   await second.isReady()
   expect(second.output()).not.toContain('Installing packages')
   expect(second.output()).not.toContain('Building the pages')
@@ -46,12 +47,12 @@ test('a clone starts with one command, ends with Ctrl-C, and starts again', { ti
 })
 
 /** `npm start` as the foreground job of a terminal: a process group that Ctrl-C reaches as a whole. */
-function startInTerminal(folder: string, port: number) {
+function startInTerminal(folder: string, port: number, readyMade: NodeJS.ProcessEnv) {
   const mark = randomUUID()
   const began = Date.now()
   const child = spawn('npm', ['start'], {
     cwd: folder,
-    env: { ...environmentOfPerson(), PORT: String(port), HOST: '127.0.0.1', STARTED_BY_TEST: mark },
+    env: { ...environmentOfPerson(), ...readyMade, PORT: String(port), HOST: '127.0.0.1', STARTED_BY_TEST: mark },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
@@ -79,6 +80,18 @@ function startInTerminal(folder: string, port: number) {
       for (const { pid } of await leftovers()) process.kill(pid, 'SIGKILL')
     },
   }
+}
+
+/** The native package fetches a ready-made file where there is internet; here it is given what this checkout has compiled already. */
+async function readyMadeFile(folder: string): Promise<NodeJS.ProcessEnv> {
+  const installed = join(root, 'node_modules', 'zstd-napi')
+  const { version, binary } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as {
+    version: string
+    binary: { napi_versions: [number] }
+  }
+  const name = `zstd-napi-v${version}-napi-v${binary.napi_versions[0]}-${process.platform}-${process.arch}.tar.gz`
+  await run('tar', ['-czf', join(folder, name), '-C', installed, 'build/Release/binding.node'])
+  return { npm_config_zstd_napi_local_prebuilds: folder }
 }
 
 /** Without what this test run added: its Node, npm's variables, the test runner's own. */

@@ -1,10 +1,10 @@
 // What may happen between stop and start, and that everything is up afterwards.
 import { expect, test } from 'vitest'
-import { engineOf, isAlive } from '../testbed/agent-processes.ts'
+import { holdInWindow, isAlive } from '../testbed/agent-processes.ts'
 import { containersOf, docker } from '../testbed/docker.ts'
 import { watchDockerEvents } from '../testbed/events.ts'
 import { makeHouse } from '../testbed/house.ts'
-import { startShop, uniqueName } from '../testbed/sample-stack.ts'
+import { slowToStop, startShop, uniqueName } from '../testbed/sample-stack.ts'
 import { compose, composeUp, makeStack } from '../testbed/stack.ts'
 import { until } from '../testbed/until.ts'
 
@@ -19,14 +19,14 @@ services:
 `
 
 test('the archive process hangs: at max_downtime the stack is started and the job fails', async () => {
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using house = await makeHouse({ stacksDirs: [stack.parent] })
   const agent = await house.startAgent()
   const id = await house.makeArchive('nightly', [await house.findStack(stack.folder)], { max_downtime: 10 })
+  await using events = await watchDockerEvents(stack.name)
   const job = await house.run(id)
-  const engine = await engineOf(agent.pid)
-  process.kill(engine, 'SIGSTOP')
-  const ended = await house.ended(job, 60_000)
+  const engine = await holdInWindow(agent.pid, events)
+  const ended = await house.ended(job)
   expect(ended.job.status).toBe('failed')
   expect(ended.stack.reason).toBe(
     'the stack had been down for 10 s, the longest its archive allows; it was started again',
@@ -37,12 +37,12 @@ test('the archive process hangs: at max_downtime the stack is started and the jo
 })
 
 test('a cancel in the stopped window brings the stack back at once', async () => {
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using house = await makeHouse({ stacksDirs: [stack.parent] })
   const agent = await house.startAgent()
   await using events = await watchDockerEvents(stack.name)
   const job = await house.run(await house.makeArchive('nightly', [await house.findStack(stack.folder)]))
-  process.kill(await engineOf(agent.pid), 'SIGSTOP')
+  await holdInWindow(agent.pid, events)
   await events.until('die', 'db')
   expect((await house.api.post(`/api/jobs/${job}/cancel`)).status).toBe(202)
   const ended = await house.ended(job)
@@ -84,12 +84,12 @@ test('killed while a container still uses its grace period: the next agent waits
 })
 
 test('the agent is asked to stop in the stopped window: it starts the stack, reports, and ends', async () => {
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using house = await makeHouse({ stacksDirs: [stack.parent] })
   const agent = await house.startAgent()
   await using events = await watchDockerEvents(stack.name)
   const job = await house.run(await house.makeArchive('nightly', [await house.findStack(stack.folder)]))
-  process.kill(await engineOf(agent.pid), 'SIGSTOP')
+  await holdInWindow(agent.pid, events)
   await events.until('die', 'db')
   expect(await agent.stop()).toBe(0)
   const { web, db } = await containersOf(stack.name)
@@ -151,13 +151,12 @@ services:
 })
 
 test('somebody starts a container while it is archived: it is archived once more', async () => {
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using house = await makeHouse({ stacksDirs: [stack.parent] })
   const agent = await house.startAgent()
   await using events = await watchDockerEvents(stack.name)
   const job = await house.run(await house.makeArchive('nightly', [await house.findStack(stack.folder)]))
-  const engine = await engineOf(agent.pid)
-  process.kill(engine, 'SIGSTOP')
+  const engine = await holdInWindow(agent.pid, events)
   await events.until('die', 'db')
   await until('the packing to begin', async () => (await house.job(job)).metrics[0]?.progress?.phase === 'pack')
   await docker('start', `${stack.name}-db-1`)

@@ -1,18 +1,18 @@
 // Two servers and two agents of one host on one database.
 import { expect, test } from 'vitest'
-import { engineOf } from '../testbed/agent-processes.ts'
+import { holdInWindow } from '../testbed/agent-processes.ts'
 import { api } from '../testbed/api.ts'
 import { makeDatabaseServer } from '../testbed/database-server.ts'
 import { containersOf } from '../testbed/docker.ts'
 import { watchDockerEvents } from '../testbed/events.ts'
 import { makeHouse } from '../testbed/house.ts'
 import { startServer } from '../testbed/processes.ts'
-import { startShop } from '../testbed/sample-stack.ts'
+import { slowToStop, startShop } from '../testbed/sample-stack.ts'
 import { until } from '../testbed/until.ts'
 
 test('a newer agent of the host replaces the older one, in the middle of a task, and no task runs twice', async () => {
-  await using first = await startShop()
-  await using second = await startShop()
+  await using first = await startShop({ composeYaml: slowToStop })
+  await using second = await startShop({ composeYaml: slowToStop })
   const stacks = [first, second]
   await using house = await makeHouse({ stacksDirs: stacks.map(({ parent }) => parent) })
   await using otherServer = await startServer({
@@ -24,7 +24,7 @@ test('a newer agent of the host replaces the older one, in the middle of a task,
   const found = await Promise.all(stacks.map(({ folder }) => house.findStack(folder)))
   await using events = await watchDockerEvents(first.name)
   const held = await house.run(await house.makeArchive('held', [found[0]!]))
-  process.kill(await engineOf(older.pid), 'SIGSTOP')
+  await holdInWindow(older.pid, events)
   await events.until('die', 'db')
 
   await house.startAgent()
@@ -39,7 +39,7 @@ test('a newer agent of the host replaces the older one, in the middle of a task,
   await using watches = await watchDockerEvents()
   const all = await house.makeArchive('all', found)
   const answer = await api(otherServer.url, house.server.token).post<{ job_id: number }>(`/api/archives/${all}/run`)
-  const { job, log } = await house.ended(answer.body.job_id, 90_000)
+  const { job, log } = await house.ended(answer.body.job_id)
   expect(job.status, log).toBe('success')
   for (const { name } of stacks)
     expect(
@@ -56,18 +56,17 @@ test('a newer agent of the host replaces the older one, in the middle of a task,
 
 test('a lease that ran out while the database was away is taken up again by its own agent, and the task ends well', async () => {
   await using server = await makeDatabaseServer()
-  await using stack = await startShop()
+  await using stack = await startShop({ composeYaml: slowToStop })
   await using house = await makeHouse({ stacksDirs: [stack.parent], serverUrl: server.url })
   const agent = await house.startAgent()
   await using events = await watchDockerEvents(stack.name)
   const job = await house.run(await house.makeArchive('nightly', [await house.findStack(stack.folder)]))
-  const engine = await engineOf(agent.pid)
-  process.kill(engine, 'SIGSTOP')
+  const engine = await holdInWindow(agent.pid, events)
   await events.until('die', 'db')
   const [task] = await house.database.sql<[{ lease_until: Date }]>`select lease_until from archiver.tasks`
 
   await server.stop()
-  await until('the lease to run out', () => Date.now() > task.lease_until.getTime() + 1000, 90_000)
+  await until('the lease to run out', () => Date.now() > task.lease_until.getTime() + 1000)
   await server.start()
   await until('the lease to be renewed', async () => {
     const [now] = await house.database.sql<
@@ -77,7 +76,7 @@ test('a lease that ran out while the database was away is taken up again by its 
     return now.lease_until > new Date()
   })
   process.kill(engine, 'SIGCONT')
-  const ended = await house.ended(job, 60_000)
+  const ended = await house.ended(job)
   expect(ended.job.status, ended.log).toBe('success')
   expect(events.short('die')).toEqual(['die web', 'die db'])
 })

@@ -26,10 +26,10 @@ process.env['NODE_COMPILE_CACHE'] = join(temporary, 'compiled')
 
 const args = process.argv.slice(2)
 const total: Counts = { passed: 0, failed: 0, skipped: 0 }
-const missing = await provision()
+// What the machine lacks is fetched while the pages are built.
+const [missing] = await Promise.all([provision(), step('The pages', () => buildWebIfStale(root, ending.signal))])
 const images = args.length === 0 && missing.length === 0 ? buildImages() : undefined
 try {
-  await step('The pages', () => buildWebIfStale(root, ending.signal))
   const checked = args.length === 0 ? step('Lint and types', check) : undefined
   add(await runVitest(args))
   await checked

@@ -1,10 +1,22 @@
 // The processes an agent starts, found as the operating system knows them.
 import { readdir, readFile } from 'node:fs/promises'
+import type { EventWatch } from './events.ts'
 import { until } from './until.ts'
 
 /** The archive process of an agent, as soon as there is one. */
 export async function engineOf(agentPid: number): Promise<number> {
   return until('the archive process to be there', async () => (await childrenOf(agentPid, 'archive/engine.ts'))[0])
+}
+
+/**
+ * Stops the archive process of an agent as soon as the first container of the stack is being stopped, when it has read ahead
+ * and waits: the stack then stays down until it goes on, or is given up. Returns its pid.
+ */
+export async function holdInWindow(agentPid: number, events: EventWatch, firstService = 'web'): Promise<number> {
+  await events.until('kill', firstService)
+  const engine = await engineOf(agentPid)
+  process.kill(engine, 'SIGSTOP')
+  return engine
 }
 
 async function childrenOf(parent: number, command: string): Promise<number[]> {

@@ -6,12 +6,13 @@ import { freePort } from '../start/postgres.ts'
 import { buildArchiverImages } from './archiver-images.ts'
 import { docker, dockerEnv } from './docker.ts'
 import { run } from './run.ts'
+import { uniqueName } from './sample-stack.ts'
 import { until } from './until.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const project = 'archiver-shipped'
 
 export interface ArchiverProject extends AsyncDisposable {
+  name: string
   url: string
   /** `docker compose …` of the project. */
   compose(...args: string[]): Promise<string>
@@ -29,6 +30,7 @@ export interface ArchiverProjectOptions {
 
 /** Builds what changed; nothing of it runs before `up`. */
 export async function makeArchiverProject(options: ArchiverProjectOptions): Promise<ArchiverProject> {
+  const name = uniqueName('archiver-shipped')
   const images = await buildArchiverImages()
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -46,17 +48,17 @@ export async function makeArchiverProject(options: ArchiverProjectOptions): Prom
   const override = join(options.folder, 'override.yml')
   await writeFile(override, options.override)
   // An .env that a developer keeps in the checkout must not help.
-  const flags = ['-p', project, '--env-file', '/dev/null', '-f', join(root, 'docker-compose.yml'), '-f', override]
+  const flags = ['-p', name, '--env-file', '/dev/null', '-f', join(root, 'docker-compose.yml'), '-f', override]
   const compose = (...args: string[]) => run('docker', ['compose', ...flags, ...args], { cwd: root, env })
   const down = () => compose('down', '--volumes', '--remove-orphans', '--timeout', '20')
-  await down()
   return {
+    name,
     url,
     compose,
     async up() {
       try {
         await compose('up', '-d')
-        await until('the server in its container', async () => (await fetch(`${url}/health`)).ok, 60_000)
+        await until('the server in its container', async () => (await fetch(`${url}/health`)).ok)
       } catch (cause) {
         throw new Error(`The project did not start:\n${await compose('logs', '--tail', '50')}`, { cause })
       }

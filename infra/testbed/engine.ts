@@ -40,7 +40,7 @@ export async function startEngine(): Promise<Engine | undefined> {
 
 async function answers(host: string): Promise<boolean> {
   const env = { ...process.env, DOCKER_CONFIG: dockerConfig, ...(host === '' ? {} : { DOCKER_HOST: host }) }
-  return await works('docker', ['version', '--format', '{{.Server.Version}}'], { env, timeout: 10_000 })
+  return await works('docker', ['version', '--format', '{{.Server.Version}}'], { env, timeout: 30_000 })
 }
 
 async function startPrivateEngine(): Promise<void> {
@@ -63,7 +63,7 @@ async function startPrivateEngine(): Promise<void> {
   let ended = false
   child.on('error', () => (ended = true)).on('exit', () => (ended = true))
   child.unref()
-  await until('the Docker Engine of the tests', async () => ended || (await answers(privateHost)), 60_000)
+  await until('the Docker Engine of the tests', async () => ended || (await answers(privateHost)))
   if (ended) throw new Error(`The Docker Engine did not start: ${(await readFile(logFile, 'utf8')).slice(-2000)}`)
 }
 
@@ -93,5 +93,5 @@ async function runningPid(): Promise<number> {
 async function endProcess(pid: number): Promise<void> {
   if (pid === 0) return
   process.kill(pid, 'SIGTERM')
-  await until('the Docker Engine to end', () => !isAlive(pid), 60_000)
+  await until('the Docker Engine to end', () => !isAlive(pid))
 }

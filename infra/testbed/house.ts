@@ -1,9 +1,11 @@
 // One whole house for a scenario: a database, a server, a host with its agent, and the questions tests ask of it.
+import { join } from 'node:path'
 import { inject } from 'vitest'
 import type { Job, JobStack } from 'db/queries/jobs'
 import type { Stack } from 'db/queries/stacks'
 import { makeTestDatabase, type TestDatabase } from '../../db/testing/database.ts'
 import { api, type Api } from './api.ts'
+import { openDoor } from './engine-door.ts'
 import { temporaryFolder } from './folders.ts'
 import { startAgent, startServer, type AgentOptions, type TestProcess, type TestServer } from './processes.ts'
 import { until } from './until.ts'
@@ -33,6 +35,8 @@ export interface HouseOptions {
   archivesDir?: string
   /** Of the agent; default: a temporary folder. */
   dataDir?: string
+  /** false: the agent sees none, for tests that count or name what is found; others run theirs on the same engine. */
+  containers?: false
   /** A PostgreSQL of the test's own, with the template in it; default: the one of the test run. */
   serverUrl?: string
   /** false: nobody is set up yet, and `api` is signed in as nobody. */
@@ -49,6 +53,8 @@ export async function makeHouse(options: HouseOptions): Promise<House> {
   const client = api(server.url, server.token)
   const dataDir = options.dataDir ?? folder.path
   const archivesDir = options.archivesDir ?? `${dataDir}/archives`
+  const door = join(folder.path, 'engine.sock')
+  if (options.containers === false) undo.use(await openDoor(door, '', 'of-no-container'))
   const later = undo.use(new AsyncDisposableStack())
   const kept = undo.move()
 
@@ -79,6 +85,7 @@ export async function makeHouse(options: HouseOptions): Promise<House> {
           stacksDirs: options.stacksDirs,
           dataDir,
           archivesDir,
+          ...(options.containers === false ? { dockerHost: `unix://${door}` } : {}),
           ...more,
         }),
       )

@@ -1,8 +1,8 @@
-// The order of test files: scenarios first, as they wait longest; then those with a browser, which building images (and
-// their networks) would disturb; those that need images, or install everything anew, last.
+// The order of test files: scenarios first, as they wait longest; then the one that installs everything anew, too long for
+// the end; then those with a browser, which building images (and their networks) would disturb; those that need images last.
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-const late = ['start', 'pages', 'main-story', 'compose-file'].map((name) => `infra/scenarios/${name}.test.ts`)
+const late = ['pages', 'main-story', 'compose-file'].map((name) => `infra/scenarios/${name}.test.ts`)
 
 export class Order extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -13,6 +13,7 @@ export class Order extends BaseSequencer {
 function place(file: TestSpecification): number {
   const inTheEnd = late.findIndex((path) => file.moduleId.endsWith(path))
   if (inTheEnd >= 0) return 2 + inTheEnd
+  if (file.moduleId.endsWith('/start.test.ts')) return 0.5
   if (file.moduleId.includes('/journey-')) return 1.5
   return file.project.name === 'scenarios' ? 0 : 1
 }

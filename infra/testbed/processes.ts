@@ -65,7 +65,7 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
   let ended = false
   void server.ended.then(() => (ended = true))
   try {
-    await until('the server to answer', async () => ended || (await fetch(`${url}/health`)).ok, 60_000)
+    await until('the server to answer', async () => ended || (await fetch(`${url}/health`)).ok)
     if (ended) throw new Error('The server ended')
   } catch (cause) {
     await server.kill()

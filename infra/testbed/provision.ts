@@ -40,7 +40,7 @@ export async function provision(): Promise<string[]> {
 /** The client with an engine that answers, or with one that can be started. */
 async function hasDocker(): Promise<boolean> {
   if (!(await works('docker', ['--version']))) return false
-  if (await works('docker', ['version'], { timeout: 10_000 })) return true
+  if (await works('docker', ['version'], { timeout: 30_000 })) return true
   return isRoot && (await works('dockerd', ['--version'])) && existsSync('/usr/sbin/iptables')
 }
 

@@ -36,6 +36,9 @@ volumes:
 /** The shop with the network that Compose makes. */
 export const shopWithNetwork = shopYaml.replaceAll('    network_mode: none\n', '')
 
+/** The shop whose web takes its time to stop, so that a test can do something meanwhile. */
+export const slowToStop = shopYaml.replace('stop_grace_period: 1s', 'stop_grace_period: 4s')
+
 /** Up, but for the service idle, which its owner has stopped. */
 export async function startShop(options: Partial<StackOptions> = {}): Promise<TestStack> {
   const stack = await makeStack({

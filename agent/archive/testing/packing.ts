@@ -1,9 +1,11 @@
 // Packs within the test's own process, so that a test can change files at a known moment.
 import { join } from 'node:path'
 import { pack } from '../pack.ts'
+import { TarPacking } from '../tar-packing.ts'
 import type { PackRequest, PackResult, RemarkEvent } from '../protocol.ts'
 import { Pulse } from '../pulse.ts'
 import { Remarks } from '../remarks.ts'
+import { inlineThread } from './inline-thread.ts'
 import { emptyFile } from './tree.ts'
 
 /** The same always: what is made of the same is the same. */
@@ -20,12 +22,13 @@ export async function packed(
   folder: string,
   source: string,
   options: Partial<PackRequest> = {},
-  meanwhile: (bytesRead: number) => void = () => {},
+  meanwhile?: (bytesRead: number) => void,
 ): Promise<Packed> {
   const remarks: RemarkEvent[] = []
   const file = options.out ?? emptyFile(join(folder, String(Math.random())), options.format)
   const request = requestFor(source, { ...options, out: file })
-  const result = await pack(request, new Remarks((event) => remarks.push(event)), new Interrupted(meanwhile), now)
+  const told = new Remarks((event) => remarks.push(event))
+  const result = await packWhile(request, told, meanwhile)
   return { file, result, remarks }
 }
 
@@ -45,6 +48,22 @@ export function requestFor(source: string, options: Partial<PackRequest> & { out
   }
 }
 
+async function packWhile(
+  request: PackRequest,
+  remarks: Remarks,
+  meanwhile?: (bytesRead: number) => void,
+): Promise<PackResult> {
+  const { format } = request
+  if (!meanwhile) return pack(request, remarks, new Pulse(() => {}), now)
+  if (format === 'folder') return pack(request, remarks, new Interrupted(meanwhile), now)
+  await using packing = new TarPacking({ ...request, format }, remarks, new Pulse(() => {}), now, [
+    inlineThread(meanwhile),
+  ])
+  const finish = await packing.read()
+  return await finish()
+}
+
+/** For folders, which are read by the walk itself. */
 class Interrupted extends Pulse {
   readonly #meanwhile: (bytesRead: number) => void
 

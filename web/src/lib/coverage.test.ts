@@ -11,7 +11,8 @@ const mount = (over: Partial<Stack['mounts'][number]>) => ({
   why: 'a named volume',
   ...over,
 })
-const archive = (id: number, include_volumes = true) => ({ id, name: `archive ${id}`, include_volumes }) as Archive
+const archive = (id: number, include_volumes = true, include_bind_mounts = false) =>
+  ({ id, name: `archive ${id}`, include_volumes, include_bind_mounts }) as Archive
 const stackWith = (mounts: Stack['mounts'], ...ids: number[]) =>
   ({ path: '/srv/wiki', mounts, archives: ids.map((id) => ({ id, name: `archive ${id}` })) }) as Stack
 
@@ -57,7 +58,25 @@ test('without an archive nothing is covered; memory is not counted as missing', 
   expect(places.map(({ kind, verdict }) => [kind, verdict])).toEqual([
     ['directory', 'not'],
     ['volume', 'not'],
-    ['other', 'not'],
+    ['other', 'never'],
   ])
   expect(uncovered(places)).toHaveLength(2)
+})
+
+test('a folder outside is covered by the archives that ask for such, and what belongs to the system by none', () => {
+  const outside = mount({ type: 'bind', source: '/mnt/media', covered: false, on_request: true, why: 'outside' })
+  const socket = mount({
+    type: 'bind',
+    source: '/run/docker.sock',
+    covered: false,
+    on_request: false,
+    why: 'the socket',
+  })
+  const stack = stackWith([outside, socket], 1, 2)
+  const asking = archive(1, true, true)
+  expect(tell(stack, asking)[1]?.slice(2)).toEqual(['covered', 'outside'])
+  expect(tell(stack, asking, archive(2))[1]?.[2]).toBe('partly')
+  expect(tell(stack, archive(2))[1]?.[2]).toBe('not')
+  expect(tell(stack, asking)[2]?.slice(2)).toEqual(['never', 'the socket'])
+  expect(uncovered(coverageOf(stack, [asking]))).toEqual([])
 })

@@ -2,7 +2,8 @@
 import type { Archive, Stack } from './rows.ts'
 import { words } from './words.ts'
 
-export type Verdict = 'covered' | 'partly' | 'not'
+/** never: what no archive holds and nobody misses: the system's own, and what lives in memory. */
+export type Verdict = 'covered' | 'partly' | 'not' | 'never'
 
 export interface Place {
   kind: 'directory' | 'volume' | 'bind' | 'other'
@@ -16,7 +17,7 @@ export interface Place {
   uses: { service: string; destination: string }[]
 }
 
-type Covering = Pick<Archive, 'name' | 'include_volumes'>
+type Covering = Pick<Archive, 'name' | 'include_volumes' | 'include_bind_mounts'>
 
 /** The directory first, then volumes, then the rest; each once, however many services mount it. */
 export function coverageOf(stack: Stack, archives: readonly Archive[]): Place[] {
@@ -43,26 +44,29 @@ export function coverageOf(stack: Stack, archives: readonly Archive[]): Place[] 
 function placeOf(mount: Stack['mounts'][number], archives: readonly Covering[]): Place {
   const kind = mount.type === 'volume' || mount.type === 'bind' ? mount.type : 'other'
   const place = { kind, source: mount.source, why: mount.why, fix: '', uses: [] } as const
-  if (!mount.covered)
-    return {
-      ...place,
-      uses: [],
-      verdict: 'not',
-      fix: kind === 'bind' ? words.stack.fixBind : kind === 'volume' ? words.stack.fixVolume : '',
-    }
+  // agents of an older release do not tell
+  const onRequest = mount.on_request ?? kind === 'bind'
+  if (!mount.covered && !onRequest) {
+    if (kind !== 'volume') return { ...place, uses: [], verdict: 'never' }
+    return { ...place, uses: [], verdict: 'not', fix: words.stack.fixVolume }
+  }
   if (archives.length === 0) return { ...place, uses: [], verdict: 'not', why: words.stack.noArchive }
-  const without = kind === 'volume' ? archives.filter(({ include_volumes }) => !include_volumes) : []
+  const without = archives.filter((archive) =>
+    kind === 'volume' ? !archive.include_volumes : !mount.covered && !archive.include_bind_mounts,
+  )
   if (without.length === 0) return { ...place, uses: [], verdict: 'covered' }
+  const verdict = without.length === archives.length ? 'not' : 'partly'
+  if (kind !== 'volume') return { ...place, uses: [], verdict, fix: words.stack.fixBind }
   return {
     ...place,
     uses: [],
-    verdict: without.length === archives.length ? 'not' : 'partly',
+    verdict,
     why: without.map(({ name }) => words.stack.volumesLeftOut(name)).join(' '),
     fix: words.stack.fixVolumesLeftOut,
   }
 }
 
-/** Places whose loss a backup would not make good; what lives in memory alone is lost at each stop anyway. */
+/** Places whose loss a backup would not make good. */
 export function uncovered(places: readonly Place[]): Place[] {
-  return places.filter(({ verdict, kind }) => verdict !== 'covered' && kind !== 'other')
+  return places.filter(({ verdict }) => verdict !== 'covered' && verdict !== 'never')
 }

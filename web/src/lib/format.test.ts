@@ -1,5 +1,17 @@
 import { expect, test } from 'vitest'
-import { clock, count, countdown, duration, exact, plural, relative, runTime, size, timeOfDay } from './format.ts'
+import {
+  clock,
+  count,
+  countdown,
+  duration,
+  exact,
+  plural,
+  relative,
+  runTime,
+  share,
+  size,
+  timeOfDay,
+} from './format.ts'
 
 const now = new Date('2026-11-23T12:00:00Z')
 const ago = (seconds: number) => relative(new Date(now.getTime() - seconds * 1000), now)
@@ -70,4 +82,8 @@ test('a run to come has its weekday in the zone it is planned in', () => {
   const at = new Date('2026-11-23T23:30:00Z')
   expect(runTime(at, 'UTC')).toBe('Mon 23 Nov 2026, 23:30')
   expect(runTime(at, 'Asia/Tokyo')).toBe('Tue 24 Nov 2026, 08:30')
+})
+
+test('a share is all only when nothing is missing', () => {
+  expect([share(0, 10), share(999, 1000), share(12, 10), share(0, 0)]).toEqual(['0 %', '99 %', '100 %', '100 %'])
 })

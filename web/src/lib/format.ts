@@ -116,6 +116,11 @@ export function timeOfDay(at: Date, timeZone: string): string {
 
 const counts = new Intl.NumberFormat('en')
 
+/** "43 %"; never 100 % of what is not all there. */
+export function share(part: number, whole: number): string {
+  return `${whole > 0 ? Math.floor((Math.min(part, whole) / whole) * 100) : 100} %`
+}
+
 /** 12345 → "12,345". */
 export function count(n: number): string {
   return counts.format(n)

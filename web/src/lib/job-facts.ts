@@ -22,7 +22,7 @@ export function titleOf({ job_type, archive_name, options, triggered_by }: Job):
 
 export interface Part<Name> {
   name: Name
-  state: 'done' | 'now' | 'ahead' | 'skipped'
+  state: 'done' | 'now' | 'ahead' | 'skipped' | 'failed'
   at: Date | null
   /** So far, where it is the present one. */
   seconds: number | null
@@ -49,7 +49,10 @@ export function phasesOf(job: Job, now: Date): Part<0 | 1 | 2 | 3>[] {
 }
 
 /** The steps of archiving a stack; without those its archive does not need. */
-export function stepsOf(stack: Pick<JobStack, 'steps' | 'progress' | 'end_time'>, now: Date): Part<Phase>[] {
+export function stepsOf(
+  stack: Pick<JobStack, 'steps' | 'progress' | 'end_time'> & { status?: JobStack['status'] },
+  now: Date,
+): Part<Phase>[] {
   const running = stack.end_time === null
   const current = running ? (stack.progress?.phase ?? null) : null
   const begun = new Map<Phase, Step>()
@@ -61,7 +64,8 @@ export function stepsOf(stack: Pick<JobStack, 'steps' | 'progress' | 'end_time'>
     const end = following?.at ?? stack.end_time
     const seconds = step ? secondsBetween(new Date(step.at), end ? new Date(end) : now) : null
     const passed = step !== undefined || index < at
-    const state = name === current ? 'now' : passed ? 'done' : running ? 'ahead' : 'skipped'
+    const brokeOff = stack.status === 'failed' && step !== undefined && step === stack.steps.at(-1)
+    const state = name === current ? 'now' : brokeOff ? 'failed' : passed ? 'done' : running ? 'ahead' : 'skipped'
     return { name, state, at: step ? new Date(step.at) : null, seconds }
   })
 }

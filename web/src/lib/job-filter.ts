@@ -10,6 +10,7 @@ export function filterFrom(parameters: Pick<URLSearchParams, 'get'>, timeZone: s
   return {
     archive_id: id('archive'),
     stack_id: id('stack'),
+    host_id: id('host'),
     type: jobTypes.find((type) => type === given('type')),
     status: jobStatuses.find((status) => status === given('status')),
     triggered_by: jobTriggers.find((trigger) => trigger === given('trigger')),

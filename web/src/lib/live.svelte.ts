@@ -21,7 +21,9 @@ export class Live<T> {
     this.#load = load
     this.#subscribe = createSubscriber(() => {
       this.#watched = true
-      void this.refresh()
+      void events.begun().then(() => {
+        if (this.#watched) void this.refresh()
+      })
       const stop = events.on((change) => {
         const concerns =
           change === 'everything' ||

@@ -16,13 +16,12 @@ interface Stream {
   /** Asked anew at each attempt, so that it can name the last line received. */
   address: () => string
   on: Record<string, (data: string) => void>
-  opened?: () => void
   /** Told true when the connection has been gone for more than a moment, false when it is back. */
   lost: (lost: boolean) => void
 }
 
 /** Opens the stream and keeps it open; returns how to close it. */
-export function openStream({ address, on, opened, lost }: Stream): () => void {
+export function openStream({ address, on, lost }: Stream): () => void {
   let source: EventSource | null = null
   let attempt = 0
   let retry: ReturnType<typeof setTimeout> | undefined
@@ -37,7 +36,6 @@ export function openStream({ address, on, opened, lost }: Stream): () => void {
       mention = undefined
       attempt = 0
       lost(false)
-      opened?.()
     }
     for (const [name, listener] of Object.entries(on)) {
       source.addEventListener(name, (event: MessageEvent<string>) => listener(event.data))

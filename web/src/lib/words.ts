@@ -9,7 +9,7 @@ import { activity, job, log } from './words/job.ts'
 import { palette } from './words/palette.ts'
 import { audit, profile, sessions, tokens, users } from './words/people.ts'
 import { form, maintenance, settings } from './words/settings.ts'
-import { connection, nav, problem } from './words/shell.ts'
+import { connection, filters, nav, problem } from './words/shell.ts'
 import { retention } from './words/retention.ts'
 import { schedule } from './words/schedule.ts'
 import { stack } from './words/stack.ts'
@@ -25,6 +25,7 @@ export const words = {
   nav,
   palette,
   connection,
+  filters,
   problem,
   setup,
   login,

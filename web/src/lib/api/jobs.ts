@@ -13,6 +13,7 @@ export const jobs = {
   list: (filter: {
     archive_id?: number | undefined
     stack_id?: number | undefined
+    host_id?: number | undefined
     type?: Job['job_type'] | undefined
     status?: Job['status'] | undefined
     triggered_by?: Job['triggered_by'] | undefined

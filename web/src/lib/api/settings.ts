@@ -23,8 +23,6 @@ export const cleanup = {
   get: async () => (await answer(api.cleanup.$get())).cleanup,
   run: async (json: { dry_run: boolean; tasks: CleanupTask[] }) =>
     (await answer(api.cleanup.run.$post({ json }))).job_id,
-  nextRuns: async (json: { cron: string; time_zone: string | undefined; count: number }) =>
-    (await answer(api.schedule.preview.$post({ json }))).next_runs,
 }
 
 export const audit = {

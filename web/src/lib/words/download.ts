@@ -16,7 +16,7 @@ export const download = {
     preparing: 'Being packed',
     missing: 'Has to be packed',
     offline: 'Host does not answer',
-    gone: 'Not delivered',
+    gone: 'Not available',
     expired: 'Expired',
   } satisfies Record<DownloadState, string>,
   of: (archive: string, host: string) => `of archive ${archive} on ${host}`,

@@ -26,6 +26,11 @@ export const connection = {
   lost: 'The connection to the server is lost. Trying again; what you see may be out of date.',
 }
 
+export const filters = {
+  label: 'Filters',
+  button: (active: number) => (active === 0 ? 'Filters' : `Filters (${active} set)`),
+}
+
 export const problem = {
   status: (status: number) => `The server answered with an error (${status}).`,
   unreachable: 'The server cannot be reached. Is it running?',

@@ -1,0 +1,139 @@
+// What a thread of the archive process does: it reads entries, makes frames of them, and writes each where it is told to.
+import { write as writeLater } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { checkFrame } from './check-frame.ts'
+import { blockBuffer } from './direct-io.ts'
+import { codecOf } from './frame.ts'
+import {
+  nothingMade,
+  type CheckJob,
+  type CopyJob,
+  type FrameTarget,
+  type FromWorker,
+  type Job,
+  type Made,
+  type ToWorker,
+} from './frame-jobs.ts'
+import { FrameReader } from './frame-reader.ts'
+import { copyBetween } from './out-file.ts'
+import { EngineError } from './protocol.ts'
+import { Raw } from './raw.ts'
+import { readChunk, sameAsBefore } from './read-chunk.ts'
+import { readGroup } from './read-group.ts'
+import { UnpackHand, type UnpackChunkJob, type UnpackJob, type UnpackTarget } from './unpack-jobs.ts'
+import { writeFailure } from './words.ts'
+
+export class FrameMaker {
+  readonly #send: (answer: FromWorker) => void
+  readonly #raw: Raw
+  #path = ''
+  #codec = codecOf('tar', 1)
+  #aimed = ''
+  #reader = new FrameReader(this.#path, this.#codec)
+  #hand: UnpackHand | undefined
+  /** Frames that wait to be told where they go, and buffers that wait for frames. */
+  readonly #waiting = new Map<number, { bytes: Buffer; length: number } | CopyJob>()
+  readonly #idle: Buffer[] = []
+
+  /** `send` is called with each answer, some of which take their time. */
+  constructor(send: (answer: FromWorker) => void, raw = new Raw()) {
+    this.#send = send
+    this.#raw = raw
+  }
+
+  hear(message: ToWorker): void {
+    if (message.type === 'target') return this.#aim(message.target)
+    if (message.type === 'leave') return this.#leave()
+    const { id } = message
+    try {
+      if (message.type === 'begin') this.#begin(id, message.job)
+      else if (message.type === 'drop') this.#drop(id)
+      else this.#write(id, message.to, message.offset)
+    } catch (error) {
+      const known = error instanceof EngineError
+      const text = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error)
+      this.#send({ type: 'failed', id, code: known ? error.code : 'DEFECT', message: text })
+    }
+  }
+
+  #aim({ format, level, path, unpackTo }: FrameTarget & Partial<UnpackTarget>): void {
+    this.#path = path
+    const aimed = `${format} ${level}`
+    if (aimed !== this.#aimed) this.#codec = codecOf(format, level)
+    this.#aimed = aimed
+    this.#reader = new FrameReader(path, this.#codec)
+    if (unpackTo) this.#hand = new UnpackHand(path, unpackTo, this.#codec)
+  }
+
+  #leave(): void {
+    this.#hand?.leave()
+    this.#hand = undefined
+  }
+
+  #begin(id: number, job: Job): void {
+    switch (job.type) {
+      case 'check':
+        return this.#send({ type: 'checked', id, checked: checkFrame(job, this.#reader, this.#path) })
+      case 'unpack':
+      case 'unpackChunk':
+        if (!this.#hand) throw new Error('there is no folder to unpack into')
+        return this.#send({ type: 'unpacked', id, answer: this.#hand.do(job) })
+      case 'copy':
+        this.#waiting.set(id, job)
+        return
+      default:
+        return this.#send({ type: 'made', id, made: this.#make(id, job) })
+    }
+  }
+
+  #make(id: number, job: Exclude<Job, CheckJob | CopyJob | UnpackJob | UnpackChunkJob>): Made {
+    const raw = this.#raw
+    raw.reset()
+    const made = nothingMade()
+    if (job.type === 'group') readGroup(job, raw, made)
+    else if (job.type === 'chunk') readChunk(job, raw, made)
+    else raw.add(Buffer.from(job.bytes.buffer, job.bytes.byteOffset, job.bytes.byteLength))
+    const content = raw.content()
+    made.raw = content.length
+    if (job.type === 'chunk' && sameAsBefore(job, this.#codec, content)) return made
+    const bytes = this.#bufferFor(this.#codec.bound(content.length))
+    made.length = this.#codec.encode(content, bytes)
+    made.hash = createHash('sha256').update(bytes.subarray(0, made.length)).digest('base64url')
+    this.#waiting.set(id, { bytes, length: made.length })
+    return made
+  }
+
+  #write(id: number, to: number, offset: number): void {
+    const frame = this.#waiting.get(id)
+    this.#waiting.delete(id)
+    if (!frame) throw new Error(`there is no frame ${id}`)
+    if ('bytes' in frame) return this.#writeFrame(id, frame, to, offset)
+    copyBetween(this.#path, frame.from, frame.offset, to, offset, frame.length)
+    this.#send({ type: 'written', id })
+  }
+
+  /** On its way to the device while the next frame is made. */
+  #writeFrame(id: number, frame: { bytes: Buffer; length: number }, to: number, offset: number, done = 0): void {
+    writeLater(to, frame.bytes, done, frame.length - done, offset + done, (error, written) => {
+      if (error) {
+        const message = writeFailure(this.#path, error)
+        this.#send({ type: 'failed', id, code: error.code ?? 'EIO', message })
+      } else if (done + written < frame.length) this.#writeFrame(id, frame, to, offset, done + written)
+      else {
+        this.#idle.push(frame.bytes)
+        this.#send({ type: 'written', id })
+      }
+    })
+  }
+
+  #drop(id: number): void {
+    const frame = this.#waiting.get(id)
+    this.#waiting.delete(id)
+    if (frame && 'bytes' in frame) this.#idle.push(frame.bytes)
+  }
+
+  #bufferFor(length: number): Buffer {
+    const at = this.#idle.findIndex((buffer) => buffer.length >= length)
+    return (at < 0 ? undefined : this.#idle.splice(at, 1)[0]) ?? blockBuffer(length)
+  }
+}
