@@ -98,25 +98,25 @@ export class OrderedSink implements FrameSink {
       return run.shift
     }
     this.#endRun()
-    const { promise, resolve } = Promise.withResolvers<number>()
     const begin = this.#end
     const next: Run = {
       offset: frame.offset,
       length: frame.length,
-      shift: promise,
+      // known before the run is: whoever waits for it holds the entries of a group
+      shift: begin.then((at) => at - frame.offset),
       start: () => {
         const { offset, length } = next
         const copy = this.#pool.begin({ type: 'copy', from: this.#earlier, offset, length })
         this.#end = begin.then((at) => {
           void copy.write(this.#out.fdFor(at, length), at)
-          resolve(at - offset)
           return at + length
         })
         this.#end.catch(() => {})
       },
     }
+    next.shift.catch(() => {}) // the pool tells
     this.#run = next
-    return promise
+    return next.shift
   }
 
   #endRun(): void {

@@ -1,12 +1,19 @@
-// `npm run bench -- log api web`: the figures of control plane and pages, on the embedded PostgreSQL as people run it.
+// `npm run bench -- log api web engine`: the figures of control plane and pages, on the embedded PostgreSQL as people run it, and
+// of the archive engine.
 import '../start/follow-parent.ts'
 import { cpus, totalmem } from 'node:os'
 import { api } from './api.ts'
+import { engine } from './engine.ts'
 import { log } from './log.ts'
 import { web } from './web.ts'
 import { tableOf, type Row } from './measure.ts'
 
-const benches: Record<string, () => Promise<Row[]>> = { log, api, web }
+const benches: Record<string, () => Promise<Row[]>> = {
+  log,
+  api,
+  web,
+  engine: () => engine({ quick: process.argv.includes('--quick') }),
+}
 const wanted = process.argv.slice(2).filter((name) => !name.startsWith('-'))
 const unknown = wanted.filter((name) => !(name in benches))
 if (unknown.length > 0) {
