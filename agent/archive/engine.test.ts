@@ -9,21 +9,24 @@ import { startEngine } from './client.ts'
 import type { EngineEvent, PackRequest } from './protocol.ts'
 import { contentOf, emptyFile, extract, ground, isRoot } from './testing/tree.ts'
 
-const GiB = 2 ** 30
-
 function request(
   at: { path: string; source: string },
   format: ArchiveFormat = 'tar.zst',
   out = emptyFile(join(at.path, 'out'), format),
 ): PackRequest {
   const sources = [{ path: at.source, prefix: 'stack', optional: false }]
-  return { op: 'pack', out, format, level: 3, sources, exclude: [], patterns: [], append: [] }
+  const rest = { exclude: [], patterns: [], append: [], previous: null, full_read_every: 30 }
+  return { op: 'open', out, format, level: 3, sources, ...rest }
 }
 
-/** Enough to be at work for a good while, at no cost of disk. */
+/** Enough to be at work for a good while. */
 function muchWork(at: { source: string }): void {
-  writeFileSync(join(at.source, 'holes'), '')
-  truncateSync(join(at.source, 'holes'), 300 * GiB)
+  execFileSync('dd', ['if=/dev/urandom', `of=${join(at.source, 'random')}`, 'bs=1M', 'count=200', 'status=none'])
+}
+
+/** Slowly. */
+function slowRequest(at: { path: string; source: string }): PackRequest {
+  return { ...request(at), level: 19 }
 }
 
 /** Settles when packing has begun for good. */
@@ -49,8 +52,8 @@ describe('the archive process', () => {
       for (const name of ['one', 'two']) {
         const out = emptyFile(join(at.path, name))
         const packed = await engine.pack(request(at, 'tar.zst', out), () => {})
-        const read = await engine.verify({ file: out, format: 'tar.zst' }, () => {})
-        expect(read).toMatchObject({ compared: true, sha256: packed.sha256, entry_count: 2 })
+        const read = await engine.verify({ file: out, format: 'tar.zst', frames: 'all' }, () => {})
+        expect(read).toMatchObject({ index: 'whole', sha256: packed.sha256, entry_count: 2 })
         expect(contentOf(join(extract(out, join(at.path, `${name}-restored`)), 'stack'))).toEqual(contentOf(at.source))
       }
       expect(isAlive(pid)).toBe(true)
@@ -115,8 +118,8 @@ describe('the archive process', () => {
     await engine.pack(backup, () => {})
     const out = emptyFile(join(at.path, 'download.tar.zst'))
     const made = await engine.packFolder({ folder: backup.out, out, level: 3 }, () => {})
-    const read = await engine.verify({ file: out, format: 'tar.zst' }, () => {})
-    expect(read).toMatchObject({ compared: true, sha256: made.sha256, entry_count: 2 })
+    const read = await engine.verify({ file: out, format: 'tar.zst', frames: 'all' }, () => {})
+    expect(read).toMatchObject({ index: 'missing', entry_count: 2, size_bytes: made.size_bytes })
     expect(contentOf(join(extract(out, join(at.path, 'restored')), 'stack'))).toEqual(contentOf(at.source))
   })
 
@@ -129,7 +132,7 @@ describe('the archive process', () => {
     const patterns = ['*.log', '4*', '!44*']
     await using engine = startEngine()
     await engine.pack({ ...request(at, format), level: 1, patterns }, () => {})
-    await engine.verify({ file: join(at.path, 'out'), format }, () => {})
+    await engine.verify({ file: join(at.path, 'out'), format, frames: 'all' }, () => {})
     const [, peak] = /VmHWM:\s*(\d+) kB/.exec(readFileSync(`/proc/${engine.pid}/status`, 'utf8')) ?? []
     expect(Number(peak) / 1024).toBeLessThan(256)
   })
@@ -191,11 +194,11 @@ describe('the agent is not kept', () => {
     muchWork(at)
     await using engine = startEngine()
     const { begun, onEvent } = underWay()
-    const packing = engine.pack(request(at), onEvent)
+    const packing = engine.pack(slowRequest(at), onEvent)
     await begun
     process.kill(engine.pid ?? 0, 'SIGKILL')
     await expect(packing).rejects.toThrow('the archive process ended unexpectedly (signal SIGKILL)')
-    await expect(engine.verify({ file: join(at.path, 'out'), format: 'tar.zst' }, () => {})).rejects.toThrow('SIGKILL')
+    await expect(engine.verify({ file: join(at.path, 'out'), format: 'tar.zst', frames: 'all' }, () => {})).rejects.toThrow('SIGKILL')
   })
 
   test('by a process that is stopped, when it gives up', async () => {
@@ -204,7 +207,7 @@ describe('the agent is not kept', () => {
     const deadline = new AbortController()
     await using engine = startEngine({ signal: deadline.signal })
     const { begun, onEvent } = underWay()
-    const packing = engine.pack(request(at), onEvent)
+    const packing = engine.pack(slowRequest(at), onEvent)
     await begun
     process.kill(engine.pid ?? 0, 'SIGSTOP')
     deadline.abort(new Error('the stack was down for too long'))
@@ -225,7 +228,7 @@ describe('the agent is not kept', () => {
     muchWork(at)
     const engine = startEngine()
     const { begun, onEvent } = underWay()
-    const packing = engine.pack(request(at), onEvent)
+    const packing = engine.pack(slowRequest(at), onEvent)
     await begun
     engine.kill()
     await expect(packing).rejects.toThrow('signal SIGKILL')

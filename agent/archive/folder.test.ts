@@ -21,7 +21,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { packFolder } from './pack.ts'
+import { packFolder } from './pack-folder.ts'
 import type { PackRequest, PackResult } from './protocol.ts'
 import { Pulse } from './pulse.ts'
 import { Remarks } from './remarks.ts'
@@ -31,12 +31,14 @@ import { verify } from './verify.ts'
 
 const quiet = new Pulse(() => {})
 
-function readBack(folder: string, result?: PackResult) {
-  return verify({ op: 'verify', file: folder, format: 'folder' }, result, quiet)
+async function readBack(folder: string, packed?: PackResult) {
+  const read = await verify({ op: 'verify', file: folder, format: 'folder', frames: 'all' }, quiet)
+  if (packed) expect(read.sha256).toBe(packed.sha256)
+  return read
 }
 
 function unpacked(folder: string, out: string) {
-  return packFolder({ op: 'packFolder', folder, out, level: 1 }, new Remarks(() => {}), quiet, new Date())
+  return packFolder({ op: 'packFolder', folder, out, level: 1 }, new Remarks(() => {}), quiet)
 }
 
 /** A stack's directory and two volumes, with a little of everything. */
@@ -179,11 +181,11 @@ describe('a folder backup', () => {
     expect(namesIn(out).at(-1)).toBe('_archive/manifest.json')
     expect(contentOf(join(extract(out, join(at.path, 'from-folder')), 'stack'))).toEqual(contentOf(at.source))
     expect(made).toMatchObject({
-      files: 9,
       entry_count: own.result.entry_count,
       content_bytes: own.result.content_bytes,
     })
-    expect(await verify({ op: 'verify', file: out, format: 'tar.zst' }, made, quiet)).toMatchObject({ compared: true })
+    const read = await verify({ op: 'verify', file: out, format: 'tar.zst', frames: 'all' }, quiet)
+    expect(read).toMatchObject({ index: 'missing', size_bytes: made.size_bytes })
     const tars = [out, own.file].map((file) => execFileSync('zstd', ['-dc', file]))
     // the manifest has no owner in a tar, and its maker in a folder
     if (isRoot) expect(tars[0]?.equals(tars[1] ?? Buffer.alloc(0))).toBe(true)
