@@ -28,7 +28,7 @@ export async function web(): Promise<Row[]> {
   const asked = new Set<string>()
   page.on('request', (request) => asked.add(request.url().slice(url.length)))
   const dashboard: number[] = []
-  for (let time = 0; time < 15; time++) {
+  for (let time = 0; time < 40; time++) {
     const begun = performance.now()
     await open(page, url)
     await usable()
