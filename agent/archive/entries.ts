@@ -4,6 +4,7 @@ import type { FolderWriter, Metadata, SpecialKind } from './folder-writer.ts'
 import { EngineError, type PackResult } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
 import type { Remarks } from './remarks.ts'
+import { attributesOf } from './system-calls.ts'
 import type { Found } from './walk.ts'
 import { reasonOf } from './words.ts'
 
@@ -24,7 +25,7 @@ export class Entries {
 
   async add({ name, path, stat }: Found): Promise<void> {
     if (stat.isDirectory()) {
-      this.#writer.folder(name, metadataOf(stat))
+      this.#writer.folder(name, { ...metadataOf(stat), attributes: attributesOfFolder(path) })
       this.written++
       this.counts.directories++
     } else if (stat.isSocket()) {
@@ -91,7 +92,8 @@ export class Entries {
       const before = fstatSync(fd, { bigint: true })
       if (!before.isFile()) return this.#remarks.replaced(name)
       const size = Number(before.size)
-      this.#writer.beginFile(name, metadataOf(before), size, before.blocks * 512n < before.size)
+      const metadata = { ...metadataOf(before), attributes: attributesOf(fd) }
+      this.#writer.beginFile(name, metadata, size, before.blocks * 512n < before.size)
       this.#wrote(name, before)
       this.counts.files++
       this.counts.bytes_read += size
@@ -155,6 +157,21 @@ function identity(stat: BigIntStats): string {
 
 function metadataOf(stat: BigIntStats): Metadata {
   return { mode: Number(stat.mode & 0o7777n), uid: Number(stat.uid), gid: Number(stat.gid), mtimeNs: stat.mtimeNs }
+}
+
+/** One that cannot be opened any more is kept without; what is in it is told of elsewhere. */
+function attributesOfFolder(path: Buffer): [string, Buffer][] {
+  let fd: number
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  } catch {
+    return []
+  }
+  try {
+    return attributesOf(fd)
+  } finally {
+    closeSync(fd)
+  }
 }
 
 function specialKind(stat: BigIntStats): SpecialKind {

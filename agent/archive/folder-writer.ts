@@ -24,7 +24,7 @@ import { join } from 'node:path'
 import { writing } from './out-file.ts'
 import type { AppendedFile } from './protocol.ts'
 import type { Remarks } from './remarks.ts'
-import { makeSpecial, setLinkTime, setTime } from './system-calls.ts'
+import { makeSpecial, setAttribute, setLinkTime, setTime } from './system-calls.ts'
 import { FolderStack, TreeHash } from './tree-hash.ts'
 import { bytes, latin1, openFolder, type OpenFolder } from './walk.ts'
 
@@ -38,6 +38,8 @@ export interface Metadata {
   uid: number
   gid: number
   mtimeNs: bigint
+  /** Extended attributes, ACLs among them. */
+  attributes?: readonly [name: string, value: Buffer][]
 }
 
 export type SpecialKind = 'fifo' | 'characterDevice' | 'blockDevice'
@@ -229,6 +231,9 @@ export class FolderWriter {
   #setByDescriptor(fd: number, metadata: Metadata): BigIntStats {
     attempt(() => fchownSync(fd, metadata.uid, metadata.gid))
     attempt(() => fchmodSync(fd, metadata.mode)) // after the owner, whose change takes setuid bits away
+    // after the mode, whose change is one of an ACL's mask
+    for (const [name, value] of metadata.attributes ?? [])
+      if (!attempt(() => setAttribute(fd, name, value))) this.#lose(`attribute ${name}`)
     attempt(() => setTime(fd, metadata.mtimeNs))
     return this.#compared(fstatSync(fd, { bigint: true }), metadata)
   }
@@ -244,11 +249,14 @@ export class FolderWriter {
 
   /** What is there counts, not what was asked for: file systems round times, and only root gives files away. */
   #compared(stat: BigIntStats, wanted: Metadata): BigIntStats {
-    const lost = (what: string) => this.#lost.set(what, (this.#lost.get(what) ?? 0) + 1)
-    if (Number(stat.uid) !== wanted.uid || Number(stat.gid) !== wanted.gid) lost('owner')
-    if (!stat.isSymbolicLink() && Number(stat.mode & 0o7777n) !== wanted.mode) lost('mode')
-    if (stat.mtimeNs !== wanted.mtimeNs) lost('time')
+    if (Number(stat.uid) !== wanted.uid || Number(stat.gid) !== wanted.gid) this.#lose('owner')
+    if (!stat.isSymbolicLink() && Number(stat.mode & 0o7777n) !== wanted.mode) this.#lose('mode')
+    if (stat.mtimeNs !== wanted.mtimeNs) this.#lose('time')
     return stat
+  }
+
+  #lose(what: string): void {
+    this.#lost.set(what, (this.#lost.get(what) ?? 0) + 1)
   }
 
   /** Calls with a path to an entry made before, however long its name is: the kernel takes at most 4,095 bytes at once. */
@@ -275,11 +283,12 @@ function ownerOf({ uid, gid }: BigIntStats): { uid: number; gid: number } {
   return { uid: Number(uid), gid: Number(gid) }
 }
 
-function attempt(call: () => void): void {
+function attempt(call: () => void): boolean {
   try {
     call()
+    return true
   } catch {
-    // the comparison afterwards tells what was lost
+    return false // the comparison afterwards tells what was lost
   }
 }
 
