@@ -31,7 +31,7 @@ const tags: [tag: number, word: string, named: boolean][] = [
   [0x20, 'other', false],
 ]
 
-/** `user::rwx,user:1000:r--,…`, with numbers for names. Throws where the value is no ACL. */
+/** `user::rwx,user:1000:r--:1000,…`: numbers for names, and again for bsdtar. Throws where the value is no ACL. */
 export function aclText(value: Buffer): string {
   if (value.length < 4 || value.readUInt32LE(0) !== aclVersion) throw new Error('an ACL of an unknown version')
   const parts: string[] = []
@@ -39,10 +39,14 @@ export function aclText(value: Buffer): string {
     const [, word, named] = tags.find(([tag]) => tag === value.readUInt16LE(at)) ?? []
     const permissions = value.readUInt16LE(at + 2)
     const letters = ['r', 'w', 'x'].map((letter, bit) => (permissions & (4 >> bit) ? letter : '-')).join('')
-    if (word !== undefined) parts.push(`${word}:${named ? value.readUInt32LE(at + 4) : ''}:${letters}`)
+    const id = value.readUInt32LE(at + 4)
+    if (word !== undefined) parts.push(named ? `${word}:${id}:${letters}:${id}` : `${word}::${letters}`)
   }
   return parts.join(',')
 }
+
+/** Others write names, with or without the number behind them. */
+const aclPart = /^(user|group|mask|other):([^:]*):([r-][w-][x-])(?::(\d+))?$/
 
 /** The value of `system.posix_acl_*` for such a text. Throws where it is none. */
 export function aclValue(text: string): Buffer {
@@ -50,9 +54,10 @@ export function aclValue(text: string): Buffer {
   const value = Buffer.alloc(4 + parts.length * entryLength)
   value.writeUInt32LE(aclVersion, 0)
   const order: Buffer[] = parts.map((part) => {
-    const [, word, id = '', letters = ''] = /^(user|group|mask|other):(\d*):([r-][w-][x-])/.exec(part) ?? []
+    const [, word, name = '', letters = '', number = name] = aclPart.exec(part) ?? []
+    const id = number === '' || /^\d+$/.test(number) ? number : 'a name'
     const known = tags.find(([, other, named]) => other === word && named === (id !== ''))
-    if (!known) throw new Error(`no part of an ACL: ${part.slice(0, 80)}`)
+    if (!known || id === 'a name') throw new Error(`no part of an ACL: ${part.slice(0, 80)}`)
     const entry = Buffer.alloc(entryLength)
     entry.writeUInt16LE(known[0], 0)
     entry.writeUInt16LE(
@@ -62,6 +67,8 @@ export function aclValue(text: string): Buffer {
     entry.writeUInt32LE(id === '' ? 0xffffffff : Number(id), 4)
     return entry
   })
+  // the kernel wants them by kind and number; bsdtar writes them otherwise
+  order.sort((a, b) => a.readUInt16LE(0) - b.readUInt16LE(0) || a.readUInt32LE(4) - b.readUInt32LE(4))
   Buffer.concat(order).copy(value, 4)
   return value
 }

@@ -41,6 +41,7 @@ export interface OpenFile {
 /** <sys/stat.h> */
 const specialModes = { fifo: 0o010000, characterDevice: 0o020000, blockDevice: 0o060000 } as const
 const folderFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
+const defaultAcl = 'SCHILY.acl.default'
 const isRoot = process.getuid?.() === 0
 
 /** All of it throws Refused, Malformed or a system error where an entry cannot be made. */
@@ -51,8 +52,8 @@ export class EntryMaker {
   readonly #from: Destination
   /** Folders that were made without their entry. */
   readonly #unset = new Set<string>()
-  /** Folders whose mode would keep others than root out of them. */
-  readonly #shutLater: [parts: string[], head: TarHead][] = []
+  /** Folders that get what they are to have once all is in them. */
+  readonly #changedLater: [parts: string[], head: TarHead][] = []
 
   constructor(options: EntryMakerOptions) {
     this.#options = options
@@ -72,11 +73,9 @@ export class EntryMaker {
       if (!found?.isDirectory()) mkdirSync(place, 0o700)
     }
     this.#unset.delete(parts.join('/'))
-    const shutsOut = !isRoot && (head.mode & 0o300) !== 0o300
-    if (shutsOut) this.#shutLater.push([parts, head])
-    this.#inFolder(parts, (fd) => {
-      setByDescriptor(fd, shutsOut ? { ...head, mode: head.mode | 0o700 } : head, this.lost)
-    })
+    const early = this.#whileFilled(head)
+    if (early !== head) this.#changedLater.push([parts, head])
+    this.#inFolder(parts, (fd) => setByDescriptor(fd, early, this.lost))
   }
 
   symlink(parts: string[], head: TarHead): void {
@@ -128,9 +127,20 @@ export class EntryMaker {
   /** Call once, after the last entry. */
   end(): void {
     for (const name of this.#unset) this.#inFolder(name.split('/'), (fd) => fchmodSync(fd, 0o777 & ~process.umask()))
-    for (const [parts, head] of this.#shutLater.toReversed())
+    for (const [parts, head] of this.#changedLater.toReversed())
       this.#inFolder(parts, (fd) => setByDescriptor(fd, head, this.lost))
     this.leave()
+  }
+
+  /** What a folder is to be as long as something may be put in it. */
+  #whileFilled(head: TarHead): TarHead {
+    // others than root would keep themselves out
+    const shutsOut = !isRoot && (head.mode & 0o300) !== 0o300
+    // what is made in it would inherit this
+    const givesOn = this.#options.keepTimes && head.records.some(([key]) => key === defaultAcl)
+    if (!shutsOut && !givesOn) return head
+    const records = head.records.filter(([key]) => !givesOn || key !== defaultAcl)
+    return { ...head, records, mode: shutsOut ? head.mode | 0o700 : head.mode }
   }
 
   #modeOnTheWay(name: string): number {

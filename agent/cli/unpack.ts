@@ -70,5 +70,5 @@ function warn(told: Telling, text: string): void {
 }
 
 function whyLost(): string {
-  return process.getuid?.() === 0 ? ': the file system does not take it' : ': only root can'
+  return process.getuid?.() === 0 ? ': the system does not take it' : ': only root can'
 }

@@ -16,6 +16,8 @@ const needs: Need[] = [
   program('GNU tar', 'tar', 'tar'),
   program('zstd', 'zstd', 'zstd'),
   program('git', 'git', 'git'),
+  program('bsdtar', 'bsdtar', 'libarchive-tools'),
+  program('setfacl', 'setfacl', 'acl'),
   { name: 'Docker', isThere: hasDocker, provide: () => aptInstall('docker.io', 'iptables') },
   { name: 'Docker Compose v2', isThere: hasCompose, provide: fetchCompose },
   { name: 'Chromium', isThere: () => findChromium() !== undefined, provide: () => aptInstall('chromium') },

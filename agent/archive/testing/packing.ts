@@ -1,10 +1,12 @@
 // Packs within the test's own process, so that a test can change files at a known moment.
 import { join } from 'node:path'
+import type { ArchiveFormat } from 'db/domain/archive'
 import { pack } from '../pack.ts'
 import { TarPacking } from '../tar-packing.ts'
-import type { PackRequest, PackResult, RemarkEvent } from '../protocol.ts'
+import type { PackRequest, PackResult, RemarkEvent, VerifyResult } from '../protocol.ts'
 import { Pulse } from '../pulse.ts'
 import { Remarks } from '../remarks.ts'
+import { verify } from '../verify.ts'
 import { inlineThread } from './inline-thread.ts'
 import { emptyFile } from './tree.ts'
 
@@ -61,6 +63,11 @@ async function packWhile(
   ])
   const finish = await packing.read()
   return await finish()
+}
+
+/** All of it. */
+export function readBack(file: string, format: ArchiveFormat = 'tar.zst'): Promise<VerifyResult> {
+  return verify({ op: 'verify', file, format, frames: 'all' }, new Pulse(() => {}))
 }
 
 /** For folders, which are read by the walk itself. */

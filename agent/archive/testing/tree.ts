@@ -11,10 +11,12 @@ import {
   readFileSync,
   readlinkSync,
   realpathSync,
+  type BigIntStats,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ArchiveFormat } from 'db/domain/archive'
+import { attributesOf } from '../system-calls.ts'
 
 export const isRoot = process.getuid?.() === 0
 
@@ -48,6 +50,7 @@ export function extract(backup: string, to: string): string {
   mkdirSync(to)
   // GNU tar tells that it does not know hdrcharset, which other readers need
   const options = ['-x', '-p', '--numeric-owner', '--warning=no-unknown-keyword', '--warning=no-timestamp']
+  if (isRoot) options.push('--acls', '--xattrs', '--xattrs-include=*')
   execFileSync('tar', [...options, '-f', backup, '-C', to], { stdio: ['ignore', 'pipe', 'inherit'] })
   return to
 }
@@ -66,7 +69,8 @@ export function contentOf(folder: string): string[] {
         ? readlinkSync(path, 'latin1')
         : stat.rdev
     const size = stat.isDirectory() ? '' : stat.size
-    lines.push([name, first, stat.mode.toString(8), stat.uid, stat.gid, stat.mtimeNs, size, content].join('|'))
+    const facts = [name, first, stat.mode.toString(8), stat.uid, stat.gid, stat.mtimeNs, size, content]
+    lines.push([...facts, ...attributesIn(path, stat)].join('|'))
     if (!stat.isDirectory()) return
     for (const base of readdirSync(path, 'latin1').sort()) {
       visit(Buffer.concat([path, Buffer.from(`/${base}`, 'latin1')]), `${name}/${base}`)
@@ -74,6 +78,16 @@ export function contentOf(folder: string): string[] {
   }
   visit(Buffer.from(folder), '')
   return lines
+}
+
+function attributesIn(path: Buffer, stat: BigIntStats): string[] {
+  if (!stat.isFile() && !stat.isDirectory()) return []
+  const fd = openSync(path, 'r')
+  try {
+    return attributesOf(fd).map(([name, value]) => `${name}=${value.toString('hex')}`)
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /** What the tar holds in its own order, names as latin1. */
