@@ -198,7 +198,9 @@ describe('the agent is not kept', () => {
     await begun
     process.kill(engine.pid ?? 0, 'SIGKILL')
     await expect(packing).rejects.toThrow('the archive process ended unexpectedly (signal SIGKILL)')
-    await expect(engine.verify({ file: join(at.path, 'out'), format: 'tar.zst', frames: 'all' }, () => {})).rejects.toThrow('SIGKILL')
+    await expect(
+      engine.verify({ file: join(at.path, 'out'), format: 'tar.zst', frames: 'all' }, () => {}),
+    ).rejects.toThrow('SIGKILL')
   })
 
   test('by a process that is stopped, when it gives up', async () => {

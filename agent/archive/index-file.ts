@@ -10,7 +10,7 @@
 // A name is text, or {"bytes": base64} where it is not UTF-8; times are ns since 1970 as text; days are since 1970. An entry that
 // is the same has the same line: packing compares text. Behind the lines, in a skippable frame, the summary, and the
 // SHA-256 of everything before it.
-import { closeSync, fchmodSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, fchmodSync, fstatSync, fsyncSync, openSync, readSync, writeSync, type BigIntStats } from 'node:fs'
 import { createHash } from 'node:crypto'
 import zstd from 'zstd-napi/binding.js'
 import { writing } from './out-file.ts'
@@ -104,6 +104,11 @@ export class IndexWriter {
     head.writeUInt32LE(text.length + hashLength, 4)
     this.#write(Buffer.concat([head, text]))
     this.#write(this.#hash.copy().digest())
+  }
+
+  /** Of the file, so that it never becomes part of the backup. */
+  stat(): BigIntStats {
+    return fstatSync(this.#fd, { bigint: true })
   }
 
   framesByPlace(): Frame[] {

@@ -72,6 +72,7 @@ export class TarPacking implements Packing {
       IndexWriter.at(indexPathOf(this.#request.out), Number(this.#out.stat().mode & 0o777n)),
       (writer) => writer.close(),
     )
+    this.#ground.excluded.push(index.stat())
     const first = this.#first
     const later = first && this.#laterSink(first.length)
     const sink = later ?? new OrderedSink(this.#pool, this.#out, this.#previous?.direct ?? -1, this.#today())
