@@ -43,6 +43,9 @@ export interface FrameTarget {
   path: string
 }
 
+/** Shared by all threads of a pool: not 0 once nothing that is asked for is wanted any more. */
+export type GivenUp = Int32Array<SharedArrayBuffer>
+
 /** Whole entries in one frame. */
 export interface GroupJob {
   type: 'group'
@@ -90,9 +93,11 @@ export type Job = GroupJob | BytesJob | ChunkJob | CopyJob | CheckJob | UnpackJo
 
 export type ToWorker =
   /** Comes first. */
-  | { type: 'target'; target: FrameTarget & Partial<UnpackTarget> }
+  | { type: 'target'; target: FrameTarget & Partial<UnpackTarget>; givenUp: GivenUp }
   /** The target may go. */
   | { type: 'leave' }
+  /** Nothing follows: the thread ends. */
+  | { type: 'end' }
   | { type: 'begin'; id: number; job: Job }
   /** Writes what the job made at this place of the open file `to`. */
   | { type: 'write'; id: number; to: number; offset: number }

@@ -10,6 +10,7 @@ import {
   type CopyJob,
   type FrameTarget,
   type FromWorker,
+  type GivenUp,
   type Job,
   type Made,
   type ToWorker,
@@ -26,6 +27,7 @@ import { writeFailure } from './words.ts'
 export class FrameMaker {
   readonly #send: (answer: FromWorker) => void
   readonly #raw: Raw
+  #givenUp: GivenUp = new Int32Array(new SharedArrayBuffer(4))
   #path = ''
   #codec = codecOf('tar', 1)
   #aimed = ''
@@ -42,8 +44,12 @@ export class FrameMaker {
   }
 
   hear(message: ToWorker): void {
-    if (message.type === 'target') return this.#aim(message.target)
-    if (message.type === 'leave') return this.#leave()
+    if (message.type === 'target') {
+      this.#givenUp = message.givenUp
+      return this.#aim(message.target)
+    }
+    if (message.type === 'leave' || message.type === 'end') return this.#leave()
+    if (Atomics.load(this.#givenUp, 0) !== 0) return
     const { id } = message
     try {
       if (message.type === 'begin') this.#begin(id, message.job)

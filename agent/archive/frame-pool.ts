@@ -3,7 +3,7 @@
 // for the next pool.
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import type { Checked, CheckJob, FrameTarget, FromWorker, Job, Made, ToWorker } from './frame-jobs.ts'
+import type { Checked, CheckJob, FrameTarget, FromWorker, GivenUp, Job, Made, ToWorker } from './frame-jobs.ts'
 import { EngineError } from './protocol.ts'
 import type { UnpackAnswer, UnpackChunkJob, UnpackJob, UnpackTarget } from './unpack-jobs.ts'
 
@@ -14,11 +14,10 @@ const ahead = 3
 export interface Thread {
   postMessage(message: ToWorker): void
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as workers have it
-  on(event: 'message' | 'error', listener: (value: any) => void): unknown
-  removeAllListeners(event: 'message' | 'error'): unknown
+  on(event: 'message' | 'error' | 'exit', listener: (value: any) => void): unknown
+  removeAllListeners(event: 'message' | 'error' | 'exit'): unknown
   ref(): void
   unref(): void
-  terminate(): Promise<unknown>
 }
 
 const idle: Thread[] = []
@@ -42,6 +41,8 @@ export class FramePool implements AsyncDisposable {
   readonly #workers: Thread[]
   readonly #load = new Map<Thread, number>()
   readonly #pending = new Map<number, Pending>()
+  readonly #ended = new Set<Thread>()
+  readonly #givenUp: GivenUp = new Int32Array(new SharedArrayBuffer(4))
   #ids = 0
   #failure: { error: unknown } | undefined
   #waiting: (() => void)[] = []
@@ -52,7 +53,8 @@ export class FramePool implements AsyncDisposable {
       worker.ref()
       worker.on('message', (message: FromWorker) => this.#hear(message))
       worker.on('error', (error) => this.#fail(error))
-      tell(worker, { type: 'target', target })
+      worker.on('exit', () => this.#ended.add(worker))
+      tell(worker, { type: 'target', target, givenUp: this.#givenUp })
       this.#load.set(worker, 0)
     }
   }
@@ -104,20 +106,27 @@ export class FramePool implements AsyncDisposable {
     }
   }
 
-  /** Threads that are still at work, or have failed, are ended. */
+  /**
+   * Threads that have something before them still, or have failed, end by themselves, and are waited for: what they read and
+   * write by must not be closed before. To end them from outside ends the process, when they are in the middle of a library's code.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     const workers = this.#workers.splice(0)
     for (const worker of workers) {
       worker.removeAllListeners('message')
       worker.removeAllListeners('error')
     }
-    if (this.#failure || this.#pending.size > 0) await Promise.all(workers.map((worker) => worker.terminate()))
-    else
-      for (const worker of workers) {
-        tell(worker, { type: 'leave' })
-        worker.unref()
-        idle.push(worker)
-      }
+    if (this.#failure || this.#pending.size > 0) {
+      Atomics.store(this.#givenUp, 0, 1)
+      await Promise.all(workers.filter((worker) => !this.#ended.has(worker)).map(ended))
+      return
+    }
+    for (const worker of workers) {
+      worker.removeAllListeners('exit')
+      tell(worker, { type: 'leave' })
+      worker.unref()
+      idle.push(worker)
+    }
   }
 
   async #answer(job: Job) {
@@ -197,6 +206,13 @@ function startWorker(): Thread {
   return new Worker(new URL('./frame-worker.ts', import.meta.url), {
     execArgv: [],
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
+  })
+}
+
+function ended(worker: Thread): Promise<void> {
+  return new Promise((done) => {
+    worker.on('exit', () => done())
+    tell(worker, { type: 'end' })
   })
 }
 

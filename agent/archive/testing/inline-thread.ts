@@ -15,11 +15,13 @@ export function inlineThread(meanwhile: (bytesRead: number) => void): Thread {
   return Object.assign(events, {
     postMessage(message: ToWorker) {
       const given = structuredClone(message)
-      setImmediate(() => maker.hear(given))
+      setImmediate(() => {
+        maker.hear(given)
+        if (given.type === 'end') events.emit('exit')
+      })
     },
     ref: () => {},
     unref: () => {},
-    terminate: async () => 0,
   })
 }
 
