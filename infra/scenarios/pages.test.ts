@@ -55,6 +55,14 @@ test('the first visit leads to setup, which says at the field what is wrong, and
 
   await open(page, `${server.url}/setup`)
   await page.getByText('Docker Archiver is set up already.').waitFor()
+
+  // a script that is lost on its way is asked for again
+  const stumbling = await (await browser.newContext()).newPage()
+  const lost = stumbling.waitForEvent('requestfailed')
+  await stumbling.route('**/_app/immutable/entry/app*.js', (route) => route.abort(), { times: 1 })
+  await open(stumbling, server.url)
+  await lost
+  await stumbling.getByRole('heading', { name: 'Sign in' }).waitFor()
   expect(complaints).toEqual([])
 })
 
