@@ -75,7 +75,7 @@ export class EntryMaker {
     this.#unset.delete(parts.join('/'))
     const early = this.#whileFilled(head)
     if (early !== head) this.#changedLater.push([parts, head])
-    this.#inFolder(parts, (fd) => setByDescriptor(fd, early, this.lost))
+    this.#inFolder(parts, (fd) => setByDescriptor(fd, early, early === head ? this.lost : new Map()))
   }
 
   symlink(parts: string[], head: TarHead): void {

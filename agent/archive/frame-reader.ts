@@ -24,7 +24,9 @@ export class FrameReader {
   /** The bytes of tar in it, valid until the next call. Throws an EngineError, CORRUPT where it is damaged. */
   read(fd: number, { offset, length, raw, hash }: Frame): Buffer {
     const damaged = (why: string) => new EngineError('CORRUPT', `${this.#path} is damaged: ${why} (at byte ${offset})`)
-    if (!(length <= longest && raw <= longest)) throw damaged('its index tells of a part that is too long')
+    if (![offset, length, raw].every((number) => Number.isSafeInteger(number) && number >= 0))
+      throw damaged('its index tells of a part that cannot be')
+    if (length > longest || raw > longest) throw damaged('its index tells of a part that is too long')
     if (this.#stored.length < length) this.#stored = Buffer.allocUnsafeSlow(length)
     if (this.#content.length < raw) this.#content = Buffer.allocUnsafeSlow(raw)
     const stored = this.#stored.subarray(0, length)

@@ -66,12 +66,14 @@ export class Unpacker implements TarTaker {
 
   endFile(file: OpenFile): void {
     if (!file.content.extents) return this.dropFile(file, new Malformed('the tar has a sparse file without its map'))
-    this.#attempt(file.head.name, () => {
+    try {
       this.#maker.endFile(file)
-      this.#done.files++
-      this.#done.entries++
-      this.#done.bytes += file.content.stored
-    })
+    } catch (error) {
+      return this.dropFile(file, error)
+    }
+    this.#done.files++
+    this.#done.entries++
+    this.#done.bytes += file.content.stored
   }
 
   /** Removes what of a file is there, and tells why. */
