@@ -1,11 +1,12 @@
 // Hands what the walk found to the writer of a folder backup, one entry at a time, and tells what became of each.
-import { closeSync, constants, fstatSync, openSync, readlinkSync, type BigIntStats } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs'
+import type { FileState } from './file-state.ts'
 import type { FolderWriter, Metadata, SpecialKind } from './folder-writer.ts'
 import { EngineError, type PackResult } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
 import type { Remarks } from './remarks.ts'
 import { attributesOf } from './system-calls.ts'
-import type { Found } from './walk.ts'
+import { bytes, type Found } from './walk.ts'
 import { reasonOf } from './words.ts'
 
 export class Entries {
@@ -42,7 +43,7 @@ export class Entries {
     this.#pulse.files = this.counts.files
   }
 
-  #addFurtherName(name: string, stat: BigIntStats): boolean {
+  #addFurtherName(name: string, stat: FileState): boolean {
     if (stat.nlink === 1n) return false
     const known = this.#names.get(identity(stat))
     if (!known) return false
@@ -52,15 +53,15 @@ export class Entries {
     return true
   }
 
-  #wrote(name: string, stat: BigIntStats): void {
+  #wrote(name: string, stat: FileState): void {
     this.written++
     if (stat.nlink > 1n) this.#names.set(identity(stat), { name, more: Number(stat.nlink) - 1 })
   }
 
-  #addSymlink(name: string, path: Buffer, stat: BigIntStats): void {
+  #addSymlink(name: string, path: string, stat: FileState): void {
     let target: string
     try {
-      target = readlinkSync(path, 'latin1')
+      target = readlinkSync(bytes(path), 'latin1')
     } catch (error) {
       return this.#remarks.notRead(name, error as NodeJS.ErrnoException)
     }
@@ -69,7 +70,7 @@ export class Entries {
     this.counts.others++
   }
 
-  #addSpecial(name: string, stat: BigIntStats): void {
+  #addSpecial(name: string, stat: FileState): void {
     try {
       this.#writer.special(name, metadataOf(stat), specialKind(stat), stat.rdev)
     } catch (error) {
@@ -80,11 +81,11 @@ export class Entries {
     this.counts.others++
   }
 
-  async #addFile(name: string, path: Buffer): Promise<void> {
+  async #addFile(name: string, path: string): Promise<void> {
     let fd: number
     try {
       // O_NONBLOCK: should a FIFO have taken its place, opening it must not wait for a writer
-      fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+      fd = openSync(bytes(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     } catch (error) {
       return this.#remarks.notRead(name, error as NodeJS.ErrnoException)
     }
@@ -133,7 +134,7 @@ export class Entries {
     return { read, ...failure }
   }
 
-  #tellChange(name: string, before: BigIntStats, after: BigIntStats, read: number): void {
+  #tellChange(name: string, before: FileState, after: FileState, read: number): void {
     if (after.size > before.size) {
       const text = `grew from ${before.size} to ${after.size} bytes while it was read; the archive holds the first ${before.size}`
       this.#remarks.changedWhileRead(name, text)
@@ -151,19 +152,19 @@ export class Entries {
 }
 
 /** The time of birth tells a file from a later one that got the same inode number while we packed. */
-function identity(stat: BigIntStats): string {
+function identity(stat: FileState): string {
   return `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`
 }
 
-function metadataOf(stat: BigIntStats): Metadata {
+function metadataOf(stat: FileState): Metadata {
   return { mode: Number(stat.mode & 0o7777n), uid: Number(stat.uid), gid: Number(stat.gid), mtimeNs: stat.mtimeNs }
 }
 
 /** One that cannot be opened any more is kept without; what is in it is told of elsewhere. */
-function attributesOfFolder(path: Buffer): [string, Buffer][] {
+function attributesOfFolder(path: string): [string, Buffer][] {
   let fd: number
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+    fd = openSync(bytes(path), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
   } catch {
     return []
   }
@@ -174,7 +175,7 @@ function attributesOfFolder(path: Buffer): [string, Buffer][] {
   }
 }
 
-function specialKind(stat: BigIntStats): SpecialKind {
+function specialKind(stat: FileState): SpecialKind {
   if (stat.isFIFO()) return 'fifo'
   return stat.isBlockDevice() ? 'blockDevice' : 'characterDevice'
 }

@@ -1,10 +1,11 @@
 // What the walk found, as an entry of the tar.
-import { readlinkSync, type BigIntStats } from 'node:fs'
+import { readlinkSync } from 'node:fs'
+import type { FileState } from './file-state.ts'
 import type { Entry } from './frame-jobs.ts'
 import { seenOf } from './read-file.ts'
 import type { Remarks } from './remarks.ts'
 import type { FoundIn } from './sources.ts'
-import type { Found } from './walk.ts'
+import { bytes, type Found } from './walk.ts'
 
 export type FoundEntry = Exclude<Entry, { kind: 'made' | 'hardLink' }>
 
@@ -21,7 +22,7 @@ export function entryOf(
   }
   if (stat.isSymbolicLink()) {
     try {
-      return { ...placed, kind: 'symlink', target: readlinkSync(path, 'latin1') }
+      return { ...placed, kind: 'symlink', target: readlinkSync(bytes(path), 'latin1') }
     } catch (error) {
       remarks.notRead(name, error as NodeJS.ErrnoException)
       return null
@@ -30,7 +31,7 @@ export function entryOf(
   return { ...placed, kind: kindOf(stat) }
 }
 
-function kindOf(stat: BigIntStats): Exclude<FoundEntry['kind'], 'symlink'> {
+function kindOf(stat: FileState): Exclude<FoundEntry['kind'], 'symlink'> {
   if (stat.isFile()) return 'file'
   if (stat.isDirectory()) return 'directory'
   if (stat.isFIFO()) return 'fifo'

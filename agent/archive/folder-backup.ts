@@ -12,11 +12,10 @@ export function* entriesOf(folder: string): Generator<Found | Unvisited, void, v
     const names = readdirSync(bytes(top.reach), 'latin1').sort()
     const others = names.filter((name) => !ownFolders.includes(name))
     for (const name of [...others, ...ownFolders.filter((own) => names.includes(own))]) {
-      const path = bytes(`${top.reach}/${name}`)
-      const stat = lstatSync(path, { bigint: true })
+      const path = `${top.reach}/${name}`
+      const stat = lstatSync(bytes(path), { bigint: true })
       if (!stat.isDirectory()) yield { name, path, stat }
-      else
-        yield* walk(openFolder(`${top.reach}/${name}`, name, constants.O_DIRECTORY | constants.O_NOFOLLOW), () => false)
+      else yield* walk(openFolder(path, name, constants.O_DIRECTORY | constants.O_NOFOLLOW), () => false)
     }
   } finally {
     closeSync(top.fd)

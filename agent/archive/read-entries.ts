@@ -10,7 +10,7 @@ import type { Pulse } from './pulse.ts'
 import { dataExtents } from './system-calls.ts'
 import { TarEntries, type TarTaker } from './tar-entries.ts'
 import { decodeRecords, type HeadKind, type TarHead } from './tar-head.ts'
-import type { Found } from './walk.ts'
+import { bytes, type Found } from './walk.ts'
 import { printable, reasonOf } from './words.ts'
 
 const MiB = 1024 * 1024
@@ -79,12 +79,12 @@ function headOf({ name, path, stat }: Found, firstNames: Map<string, string>): T
     gid: Number(stat.gid),
     mtimeNs: stat.mtimeNs,
     size: 0,
-    linkname: first ?? (stat.isSymbolicLink() ? readlinkSync(path, 'latin1') : ''),
+    linkname: first ?? (stat.isSymbolicLink() ? readlinkSync(bytes(path), 'latin1') : ''),
     rdev: stat.rdev,
     sparse: null,
     records: [],
   }
-  if (head.kind === 'directory') head.records = whileOpen(path, constants.O_DIRECTORY, recordsOf)
+  if (head.kind === 'directory') head.records = whileOpen(bytes(path), constants.O_DIRECTORY, recordsOf)
   return head
 }
 
@@ -104,7 +104,7 @@ async function readFile(
   buffer: Buffer,
   pulse: Pulse,
 ): Promise<void> {
-  await whileOpen(path, constants.O_NONBLOCK, async (fd) => {
+  await whileOpen(bytes(path), constants.O_NONBLOCK, async (fd) => {
     head.records = recordsOf(fd)
     const size = Number(stat.size)
     const hasHoles = stat.blocks * 512n < stat.size

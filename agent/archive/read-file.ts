@@ -1,6 +1,7 @@
 // What is asked of every file that is read: is it still what was found, and can the next look trust its times?
 import { fstatSync, fsyncSync, type BigIntStats } from 'node:fs'
 import { isLayered } from './file-systems.ts'
+import type { FileState } from './file-state.ts'
 import type { FileEntry, Made, Seen } from './frame-jobs.ts'
 import { beginWriteBack } from './system-calls.ts'
 import { reasonOf } from './words.ts'
@@ -41,7 +42,7 @@ export function lookAgain(
   if (text !== '' || before.mtimeNs > beganNs - graceNs || before.ctimeNs > beganNs - graceNs) made.reread.push(at)
 }
 
-export function seenOf(stat: BigIntStats): Seen {
+export function seenOf(stat: FileState): Seen {
   const { uid, gid, mtimeNs, ctimeNs, dev, ino, rdev } = stat
   return {
     mode: Number(stat.mode & 0o7777n),

@@ -1,12 +1,13 @@
 // Reads a folder backup back: every name, all metadata, all content, into the hash that its writer computed.
-import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, type BigIntStats } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { entriesOf, ownFolders } from './folder-backup.ts'
+import type { FileState } from './file-state.ts'
 import { EngineError, type VerifyResult } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
 import { syncFileSystem } from './system-calls.ts'
 import { FolderStack, TreeHash } from './tree-hash.ts'
-import type { Found } from './walk.ts'
+import { bytes, type Found } from './walk.ts'
 import { printable, reasonOf, writeFailure } from './words.ts'
 
 /** `flush`: it was written just now. */
@@ -75,17 +76,17 @@ class FolderReader {
     return { entry_count: this.#entries, ...bytes, sha256: this.#tree.digest() }
   }
 
-  async #addOther(name: string, path: Buffer, stat: BigIntStats): Promise<void> {
+  async #addOther(name: string, path: string, stat: FileState): Promise<void> {
     const identity = `${stat.dev}:${stat.ino}`
     const first = stat.nlink > 1n ? this.#names.get(identity) : undefined
     if (first !== undefined) return this.#tree.addFurtherName(name, first)
     if (stat.nlink > 1n) this.#names.set(identity, name)
     if (stat.isFile()) await this.#addFile(name, path)
-    else this.#tree.add(name, stat, stat.isSymbolicLink() ? { target: readlinkSync(path, 'latin1') } : {})
+    else this.#tree.add(name, stat, stat.isSymbolicLink() ? { target: readlinkSync(bytes(path), 'latin1') } : {})
   }
 
-  async #addFile(name: string, path: Buffer): Promise<void> {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  async #addFile(name: string, path: string): Promise<void> {
+    const fd = openSync(bytes(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     try {
       const hash = createHash('sha256')
       for (let length = -1; length !== 0;) {

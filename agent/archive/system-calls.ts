@@ -122,6 +122,25 @@ export function copyRange(from: number, fromAt: number, to: number, toAt: number
   return copied
 }
 
+/** <linux/stat.h> */
+const STATX_BASIC_STATS_AND_BTIME = 0xfff
+const statx = known('int statx(int dirfd, const uint8_t *name, int flags, uint32_t mask, uint8_t *answer)')
+
+/** Fills a struct statx; `name` ends in a zero byte, and is no path. Returns 0, the error's number, or null where there is no such call. */
+export function askState(folder: number, name: Buffer, answer: Buffer): number | null {
+  if (!statx) return null
+  return statx(folder, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS_AND_BTIME, answer) === 0 ? 0 : koffi.errno()
+}
+
+/** Null for what this libc does not have. */
+function known(declaration: string): ReturnType<typeof libc.func> | null {
+  try {
+    return libc.func(declaration)
+  } catch {
+    return null
+  }
+}
+
 /** <linux/fs.h>: a struct file_clone_range of four 64-bit numbers. */
 const FICLONERANGE = 0x4020940d
 
@@ -167,7 +186,10 @@ function check(name: string, result: unknown): void {
 }
 
 function systemError(name: string): Error {
-  const errno = koffi.errno()
+  return errorOf(name, koffi.errno())
+}
+
+export function errorOf(name: string, errno: number): NodeJS.ErrnoException {
   const code = Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? 'EIO'
   return Object.assign(new Error(`${name} failed: ${code}`), { code })
 }

@@ -11,12 +11,12 @@
 //   NAME     below the backup's folder; TARGET of a symbolic link, or the earlier name
 // The record of a further name has zeros for numbers: what it is stands in the earlier one.
 import { createHash } from 'node:crypto'
-import type { BigIntStats } from 'node:fs'
+import type { FileState } from './file-state.ts'
 
 export class TreeHash {
   readonly #hash = createHash('sha256')
 
-  add(name: string, stat: BigIntStats, { content = '', target = '' } = {}): void {
+  add(name: string, stat: FileState, { content = '', target = '' } = {}): void {
     const size = stat.isFile() ? stat.size : stat.isBlockDevice() || stat.isCharacterDevice() ? stat.rdev : 0n
     const mode = (stat.mode & 0o7777n).toString(8)
     const numbers = `${typeOf(stat)} ${mode} ${stat.uid} ${stat.gid} ${stat.mtimeNs} ${size}`
@@ -32,7 +32,7 @@ export class TreeHash {
   }
 }
 
-function typeOf(stat: BigIntStats): string {
+function typeOf(stat: FileState): string {
   if (stat.isFile()) return 'f'
   if (stat.isDirectory()) return 'd'
   if (stat.isSymbolicLink()) return 'l'

@@ -58,7 +58,7 @@ function writeIndex(file: string, change: (frame: Frame) => Frame = (frame) => f
   const bytes = readFileSync(file)
   const hash = createHash('sha256').update(bytes).digest('base64url')
   const frame = change({ offset: 0, length: bytes.length, raw: bytes.length, hash, read: 0 })
-  const index = IndexWriter.at(`${file}.index`)
+  const index = IndexWriter.at(`${file}.index`, 0o600)
   index.group({ of: 'files', frames: [frame], lines: ['["f","good",420,0,0,"0","0",0,4]'], taken: false })
   const now = new Date(0).toISOString()
   index.finish({ format: 'tar', level: 3, archive_bytes: bytes.length, made_at: now, full_read_at: now, last: frame })
@@ -265,7 +265,7 @@ describe('memory stays bounded', () => {
     const bytes = readFileSync(file)
     const hash = createHash('sha256').update(bytes).digest('base64url')
     const frame = { offset: 0, length: bytes.length, raw: 1024, hash, read: 0 }
-    const index = IndexWriter.at(`${file}.index`)
+    const index = IndexWriter.at(`${file}.index`, 0o600)
     index.group({ of: 'files', frames: [frame], lines: ['["f","good",420,0,0,"0","0",0,4]'], taken: false })
     const now = new Date(0).toISOString()
     index.finish({

@@ -1,22 +1,14 @@
 // Visits a folder and everything below it, each folder before its content, names sorted by their bytes.
 // Holds one list of names for each folder between the root and the current entry, and nothing else.
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  type BigIntStats,
-} from 'node:fs'
+import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync } from 'node:fs'
+import { stateOf, type FileState } from './file-state.ts'
 
 export interface Found {
   /** The name in the tar, without a closing "/"; bytes as latin1. */
   name: string
-  /** The path to open it by, valid until the next entry is asked for. */
-  path: Buffer
-  stat: BigIntStats
+  /** The path to open it by, valid until the next entry is asked for; bytes as latin1. */
+  path: string
+  stat: FileState
 }
 
 /** What could not be visited: vanished (ENOENT) or unreadable. */
@@ -41,13 +33,13 @@ export interface OpenFolder {
 export const throughDescriptors = existsSync('/proc/self/fd')
 
 /** Asked once for each entry below the root, with its name; a folder that is left out is not looked into. */
-export type LeavesOut = (name: string, stat: BigIntStats) => boolean
+export type LeavesOut = (name: string, stat: FileState) => boolean
 
 /** Closes `root` at its end, or when it is left early. */
 export function* walk(root: OpenFolder, leavesOut: LeavesOut): Generator<Found | Unvisited, void, void> {
   const open: OpenFolder[] = [root]
   try {
-    yield { name: root.name, path: bytes(root.reach + '/.'), stat: fstatSync(root.fd, { bigint: true }) }
+    yield { name: root.name, path: `${root.reach}/.`, stat: fstatSync(root.fd, { bigint: true }) }
     yield* list(root)
     for (let folder = open.at(-1); folder !== undefined; folder = open.at(-1)) {
       const base = folder.names[folder.next++]
@@ -58,13 +50,12 @@ export function* walk(root: OpenFolder, leavesOut: LeavesOut): Generator<Found |
       }
       const name = `${folder.name}/${base}`
       const reach = `${folder.reach}/${base}`
-      const path = bytes(reach)
       let child: OpenFolder | undefined
       let contentOnly = false
       try {
-        const stat = lstatSync(path, { bigint: true })
+        const stat = stateOf(folder.fd, base, reach)
         if (leavesOut(name, stat)) continue
-        yield { name, path, stat }
+        yield { name, path: reach, stat }
         if (!stat.isDirectory()) continue
         contentOnly = true
         child = openFolder(reach, name, constants.O_DIRECTORY | constants.O_NOFOLLOW)
