@@ -133,10 +133,8 @@ export function nothingMade(): Made {
   return { length: 0, raw: 0, hash: '', left: [], faults: [], seen: [], reread: [], promoted: [], bytesRead: 0 }
 }
 
-export interface Checked {
-  entries: number
-  contentBytes: number
-}
+/** What is in a frame, or what is wrong with it. */
+export type Checked = { entries: number; contentBytes: number } | { damage: { code: string; message: string } }
 
 export type FromWorker =
   | { type: 'checked'; id: number; checked: Checked }

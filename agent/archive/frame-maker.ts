@@ -6,6 +6,7 @@ import { blockBuffer } from './direct-io.ts'
 import { codecOf } from './frame.ts'
 import {
   nothingMade,
+  type Checked,
   type CheckJob,
   type CopyJob,
   type FrameTarget,
@@ -79,7 +80,7 @@ export class FrameMaker {
   #begin(id: number, job: Job): void {
     switch (job.type) {
       case 'check':
-        return this.#send({ type: 'checked', id, checked: checkFrame(job, this.#reader, this.#path) })
+        return this.#send({ type: 'checked', id, checked: this.#check(job) })
       case 'unpack':
       case 'unpackChunk':
         if (!this.#hand) throw new Error('there is no folder to unpack into')
@@ -89,6 +90,15 @@ export class FrameMaker {
         return
       default:
         return this.#send({ type: 'made', id, made: this.#make(id, job) })
+    }
+  }
+
+  #check(job: CheckJob): Checked {
+    try {
+      return checkFrame(job, this.#reader, this.#path)
+    } catch (error) {
+      if (error instanceof EngineError) return { damage: { code: error.code, message: error.message } }
+      throw error
     }
   }
 
