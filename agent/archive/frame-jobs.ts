@@ -93,6 +93,7 @@ export type ToWorker =
   | { type: 'target'; target: FrameTarget & Partial<UnpackTarget> }
   /** The target may go. */
   | { type: 'leave' }
+  | { type: 'end' }
   | { type: 'begin'; id: number; job: Job }
   /** Writes what the job made at this place of the open file `to`. */
   | { type: 'write'; id: number; to: number; offset: number }

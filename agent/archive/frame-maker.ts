@@ -41,7 +41,7 @@ export class FrameMaker {
     this.#raw = raw
   }
 
-  hear(message: ToWorker): void {
+  hear(message: Exclude<ToWorker, { type: 'end' }>): void {
     if (message.type === 'target') return this.#aim(message.target)
     if (message.type === 'leave') return this.#leave()
     const { id } = message

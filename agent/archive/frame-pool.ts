@@ -18,7 +18,8 @@ export interface Thread {
   removeAllListeners(event: 'message' | 'error'): unknown
   ref(): void
   unref(): void
-  terminate(): Promise<unknown>
+  /** Settles once it has done what it was told, and ended. */
+  end(): Promise<unknown>
 }
 
 const idle: Thread[] = []
@@ -111,7 +112,7 @@ export class FramePool implements AsyncDisposable {
       worker.removeAllListeners('message')
       worker.removeAllListeners('error')
     }
-    if (this.#failure || this.#pending.size > 0) await Promise.all(workers.map((worker) => worker.terminate()))
+    if (this.#failure || this.#pending.size > 0) await Promise.all(workers.map((worker) => worker.end()))
     else
       for (const worker of workers) {
         tell(worker, { type: 'leave' })
@@ -193,11 +194,20 @@ function threadsOfAllCores(): Thread[] {
   return Array.from({ length: availableParallelism() }, () => idle.pop() ?? startWorker())
 }
 
+/** It is never terminated: within native code, or before that is loaded, this would end the whole process. */
 function startWorker(): Thread {
-  return new Worker(new URL('./frame-worker.ts', import.meta.url), {
+  const worker = new Worker(new URL('./frame-worker.ts', import.meta.url), {
     execArgv: [],
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   })
+  const ended = new Promise((done) => worker.once('exit', done))
+  const end = () => {
+    worker.on('error', () => {}) // whoever ends it knows already that something failed
+    tell(thread, { type: 'end' })
+    return ended
+  }
+  const thread: Thread = Object.assign(worker, { end })
+  return thread
 }
 
 function tell(worker: Thread, message: ToWorker): void {

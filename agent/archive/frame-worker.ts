@@ -5,4 +5,7 @@ import type { ToWorker } from './frame-jobs.ts'
 
 const maker = new FrameMaker((answer) => parentPort?.postMessage(answer))
 
-parentPort?.on('message', (message: ToWorker) => maker.hear(message))
+parentPort?.on('message', (message: ToWorker) => {
+  if (message.type === 'end') parentPort?.close()
+  else maker.hear(message)
+})

@@ -15,11 +15,11 @@ export function inlineThread(meanwhile: (bytesRead: number) => void): Thread {
   return Object.assign(events, {
     postMessage(message: ToWorker) {
       const given = structuredClone(message)
-      setImmediate(() => maker.hear(given))
+      setImmediate(() => given.type !== 'end' && maker.hear(given))
     },
     ref: () => {},
     unref: () => {},
-    terminate: async () => 0,
+    end: async () => {},
   })
 }
 
