@@ -43,9 +43,6 @@ export interface FrameTarget {
   path: string
 }
 
-/** Shared by all threads of a pool: not 0 once nothing that is asked for is wanted any more. */
-export type GivenUp = Int32Array<SharedArrayBuffer>
-
 /** Whole entries in one frame. */
 export interface GroupJob {
   type: 'group'
@@ -93,10 +90,9 @@ export type Job = GroupJob | BytesJob | ChunkJob | CopyJob | CheckJob | UnpackJo
 
 export type ToWorker =
   /** Comes first. */
-  | { type: 'target'; target: FrameTarget & Partial<UnpackTarget>; givenUp: GivenUp }
+  | { type: 'target'; target: FrameTarget & Partial<UnpackTarget> }
   /** The target may go. */
   | { type: 'leave' }
-  /** Nothing follows: the thread ends. */
   | { type: 'end' }
   | { type: 'begin'; id: number; job: Job }
   /** Writes what the job made at this place of the open file `to`. */
@@ -133,8 +129,11 @@ export function nothingMade(): Made {
   return { length: 0, raw: 0, hash: '', left: [], faults: [], seen: [], reread: [], promoted: [], bytesRead: 0 }
 }
 
-/** What is in a frame, or what is wrong with it. */
-export type Checked = { entries: number; contentBytes: number } | { damage: { code: string; message: string } }
+export interface Checked {
+  entries: number
+  /** As of an EngineError. */
+  failure: { code: string; message: string } | null
+}
 
 export type FromWorker =
   | { type: 'checked'; id: number; checked: Checked }

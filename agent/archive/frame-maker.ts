@@ -6,12 +6,10 @@ import { blockBuffer } from './direct-io.ts'
 import { codecOf } from './frame.ts'
 import {
   nothingMade,
-  type Checked,
   type CheckJob,
   type CopyJob,
   type FrameTarget,
   type FromWorker,
-  type GivenUp,
   type Job,
   type Made,
   type ToWorker,
@@ -28,7 +26,6 @@ import { writeFailure } from './words.ts'
 export class FrameMaker {
   readonly #send: (answer: FromWorker) => void
   readonly #raw: Raw
-  #givenUp: GivenUp = new Int32Array(new SharedArrayBuffer(4))
   #path = ''
   #codec = codecOf('tar', 1)
   #aimed = ''
@@ -44,13 +41,9 @@ export class FrameMaker {
     this.#raw = raw
   }
 
-  hear(message: ToWorker): void {
-    if (message.type === 'target') {
-      this.#givenUp = message.givenUp
-      return this.#aim(message.target)
-    }
-    if (message.type === 'leave' || message.type === 'end') return this.#leave()
-    if (Atomics.load(this.#givenUp, 0) !== 0) return
+  hear(message: Exclude<ToWorker, { type: 'end' }>): void {
+    if (message.type === 'target') return this.#aim(message.target)
+    if (message.type === 'leave') return this.#leave()
     const { id } = message
     try {
       if (message.type === 'begin') this.#begin(id, message.job)
@@ -80,7 +73,7 @@ export class FrameMaker {
   #begin(id: number, job: Job): void {
     switch (job.type) {
       case 'check':
-        return this.#send({ type: 'checked', id, checked: this.#check(job) })
+        return this.#send({ type: 'checked', id, checked: checkFrame(job, this.#reader, this.#path) })
       case 'unpack':
       case 'unpackChunk':
         if (!this.#hand) throw new Error('there is no folder to unpack into')
@@ -90,15 +83,6 @@ export class FrameMaker {
         return
       default:
         return this.#send({ type: 'made', id, made: this.#make(id, job) })
-    }
-  }
-
-  #check(job: CheckJob): Checked {
-    try {
-      return checkFrame(job, this.#reader, this.#path)
-    } catch (error) {
-      if (error instanceof EngineError) return { damage: { code: error.code, message: error.message } }
-      throw error
     }
   }
 

@@ -3,7 +3,7 @@
 // for the next pool.
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import type { Checked, CheckJob, FrameTarget, FromWorker, GivenUp, Job, Made, ToWorker } from './frame-jobs.ts'
+import type { Checked, CheckJob, FrameTarget, FromWorker, Job, Made, ToWorker } from './frame-jobs.ts'
 import { EngineError } from './protocol.ts'
 import type { UnpackAnswer, UnpackChunkJob, UnpackJob, UnpackTarget } from './unpack-jobs.ts'
 
@@ -14,10 +14,12 @@ const ahead = 3
 export interface Thread {
   postMessage(message: ToWorker): void
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as workers have it
-  on(event: 'message' | 'error' | 'exit', listener: (value: any) => void): unknown
-  removeAllListeners(event: 'message' | 'error' | 'exit'): unknown
+  on(event: 'message' | 'error', listener: (value: any) => void): unknown
+  removeAllListeners(event: 'message' | 'error'): unknown
   ref(): void
   unref(): void
+  /** Settles once it has done what it was told, and ended. */
+  end(): Promise<unknown>
 }
 
 const idle: Thread[] = []
@@ -41,8 +43,6 @@ export class FramePool implements AsyncDisposable {
   readonly #workers: Thread[]
   readonly #load = new Map<Thread, number>()
   readonly #pending = new Map<number, Pending>()
-  readonly #ended = new Set<Thread>()
-  readonly #givenUp: GivenUp = new Int32Array(new SharedArrayBuffer(4))
   #ids = 0
   #failure: { error: unknown } | undefined
   #waiting: (() => void)[] = []
@@ -53,8 +53,7 @@ export class FramePool implements AsyncDisposable {
       worker.ref()
       worker.on('message', (message: FromWorker) => this.#hear(message))
       worker.on('error', (error) => this.#fail(error))
-      worker.on('exit', () => this.#ended.add(worker))
-      tell(worker, { type: 'target', target, givenUp: this.#givenUp })
+      tell(worker, { type: 'target', target })
       this.#load.set(worker, 0)
     }
   }
@@ -106,27 +105,20 @@ export class FramePool implements AsyncDisposable {
     }
   }
 
-  /**
-   * Threads that have something before them still, or have failed, end by themselves, and are waited for: what they read and
-   * write by must not be closed before. To end them from outside ends the process, when they are in the middle of a library's code.
-   */
+  /** Threads that are still at work, or have failed, are ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     const workers = this.#workers.splice(0)
     for (const worker of workers) {
       worker.removeAllListeners('message')
       worker.removeAllListeners('error')
     }
-    if (this.#failure || this.#pending.size > 0) {
-      Atomics.store(this.#givenUp, 0, 1)
-      await Promise.all(workers.filter((worker) => !this.#ended.has(worker)).map(ended))
-      return
-    }
-    for (const worker of workers) {
-      worker.removeAllListeners('exit')
-      tell(worker, { type: 'leave' })
-      worker.unref()
-      idle.push(worker)
-    }
+    if (this.#failure || this.#pending.size > 0) await Promise.all(workers.map((worker) => worker.end()))
+    else
+      for (const worker of workers) {
+        tell(worker, { type: 'leave' })
+        worker.unref()
+        idle.push(worker)
+      }
   }
 
   async #answer(job: Job) {
@@ -202,18 +194,20 @@ function threadsOfAllCores(): Thread[] {
   return Array.from({ length: availableParallelism() }, () => idle.pop() ?? startWorker())
 }
 
+/** It is never terminated: within native code, or before that is loaded, this would end the whole process. */
 function startWorker(): Thread {
-  return new Worker(new URL('./frame-worker.ts', import.meta.url), {
+  const worker = new Worker(new URL('./frame-worker.ts', import.meta.url), {
     execArgv: [],
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   })
-}
-
-function ended(worker: Thread): Promise<void> {
-  return new Promise((done) => {
-    worker.on('exit', () => done())
-    tell(worker, { type: 'end' })
-  })
+  const ended = new Promise((done) => worker.once('exit', done))
+  const end = () => {
+    worker.on('error', () => {}) // whoever ends it knows already that something failed
+    tell(thread, { type: 'end' })
+    return ended
+  }
+  const thread: Thread = Object.assign(worker, { end })
+  return thread
 }
 
 function tell(worker: Thread, message: ToWorker): void {

@@ -6,6 +6,6 @@ import type { ToWorker } from './frame-jobs.ts'
 const maker = new FrameMaker((answer) => parentPort?.postMessage(answer))
 
 parentPort?.on('message', (message: ToWorker) => {
-  maker.hear(message)
   if (message.type === 'end') parentPort?.close()
+  else maker.hear(message)
 })

@@ -34,11 +34,11 @@ export async function readFramesBack(
       await pool.room()
       const job = { type: 'check', fd, frame, whole, last: frame.offset === last.offset } as const
       const check = async () => {
-        const found = await pool.checked(job)
+        const { entries: found, failure: wrong } = await pool.checked(job)
         pulse.bytes += frame.raw
-        if ('damage' in found) failure ??= new EngineError(found.damage.code, found.damage.message)
-        else if (whole && found.entries !== group.lines.length)
-          failure ??= damaged(`a part of it holds ${found.entries} entries where ${group.lines.length} were packed`)
+        if (wrong) failure ??= new EngineError(wrong.code, wrong.message)
+        else if (whole && found !== group.lines.length)
+          failure ??= damaged(`a part of it holds ${found} entries where ${group.lines.length} were packed`)
       }
       check().catch(() => {}) // the pool tells
     }

@@ -15,13 +15,11 @@ export function inlineThread(meanwhile: (bytesRead: number) => void): Thread {
   return Object.assign(events, {
     postMessage(message: ToWorker) {
       const given = structuredClone(message)
-      setImmediate(() => {
-        maker.hear(given)
-        if (given.type === 'end') events.emit('exit')
-      })
+      setImmediate(() => given.type !== 'end' && maker.hear(given))
     },
     ref: () => {},
     unref: () => {},
+    end: async () => {},
   })
 }
 
