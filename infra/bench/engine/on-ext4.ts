@@ -25,7 +25,7 @@ export async function onExt4(work: string, scale: Scale, restics: Restic[]): Pro
   const keepers = [...restics.map((one) => resticIn(disk.path, source, one)), borgIn(disk.path, source)]
   const first = await inTurns({ ours: archiver.packs(source, at('0.tar.zst')), tar }, scale.rounds)
   const rows = [
-    fasterRow('first archive of the stack, as `tar c | zstd -T0 -3`', first.ours, first.tar, 1.2),
+    fasterRow('first archive of the stack, as `tar c` with `zstd -T0 -3`', first.ours, first.tar, 1.2),
     memoryRow('first archive of the stack', first.ours),
   ]
   for (const keeper of keepers) {
@@ -47,7 +47,7 @@ export async function onExt4(work: string, scale: Scale, restics: Restic[]): Pro
   const of = (name: string): Cost[] => again[name] ?? []
   const what = 'again after a day with 1 % changed, without shared blocks'
   rows.push(
-    fasterRow(`${what}, as \`tar c | zstd -T0 -3\``, of('ours'), of('tar'), 5),
+    fasterRow(`${what}, as \`tar c\` with \`zstd -T0 -3\``, of('ours'), of('tar'), 5),
     ...keepers.map(({ name }) =>
       name === 'borg'
         ? toldRow(`${what}: ${name}`, of(name))
@@ -117,5 +117,5 @@ async function windowRow(work: string, disk: FileSystem, source: string, scale: 
   await settle(disk)
   const windows = await windowOf(work, copy, join(disk.path, 'hot.tar.zst'), scale)
   await rm(join(disk.path, 'hot'), { recursive: true })
-  return shareRow('stopped window with 1 % hot, as `tar c | zstd -T0 -3` of all of it', windows, tar, 20)
+  return shareRow('stopped window with 1 % hot, as `tar c` with `zstd -T0 -3` of all of it', windows, tar, 20)
 }

@@ -39,7 +39,7 @@ export async function onXfs(work: string, { share, rounds }: Scale): Promise<Row
   const what = 'again after a day with 1 % changed, XFS with shared blocks'
   const space = percentile(spaces, 0.5)
   return [
-    fasterRow(`${what}, as \`tar c | zstd -T0 -3\``, again.ours, again.tar, 20),
+    fasterRow(`${what}, as \`tar c\` with \`zstd -T0 -3\``, again.ours, again.tar, 20),
     {
       what: `${what}: new disk space`,
       wanted: `≤ ${mostSpace} × what changed`,

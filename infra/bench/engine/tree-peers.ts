@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import { costOf, type Contender } from './measured.ts'
 import type { Restic } from './peers.ts'
 
-/** `tar c | zstd -T0 -3` */
+/** As people do it by hand. */
 export function tarZstd(source: string, out: string): Contender {
   const script = 'tar -c -C "$1" "$2" | zstd -q -T0 -3 -f -o "$3" && sync "$3"'
   return () => costOf(['sh', '-c', script, 'sh', dirname(source), basename(source), out])
