@@ -1,13 +1,14 @@
 // Packs a folder backup as it lies there, as the .tar.zst that the stack itself would have made. What cannot be read is damage,
 // and ends it.
-import { closeSync, constants } from 'node:fs'
+import { closeSync, constants, existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { entriesOf, ownFolders } from './folder-backup.ts'
 import { FramePool } from './frame-pool.ts'
 import { OrderedSink } from './frame-sink.ts'
 import { IndexWriter } from './index-file.ts'
 import { OutFile, scratchFile } from './out-file.ts'
 import { Pass } from './pass.ts'
-import { EngineError, type PackFolderRequest, type PackFolderResult } from './protocol.ts'
+import { EngineError, type AppendedFile, type PackFolderRequest, type PackFolderResult } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
 import type { Remarks } from './remarks.ts'
 import { seekTable } from './seek-table.ts'
@@ -36,7 +37,7 @@ export async function packFolder(
   }
   if (remarks.unreadable > 0) throw new EngineError('EIO', `not all of ${folder} can be read`)
   if (remarks.changed > 0) throw new EngineError('EIO', `${folder} changed while it was read`)
-  await pass.end([], 0n)
+  await pass.end(...madeFiles(folder))
   const length = await sink.length()
   const table = seekTable('tar.zst', index.framesByPlace())
   file.write(table, length)
@@ -47,5 +48,26 @@ export async function packFolder(
 function* contentOf(folder: string, undo: AsyncDisposableStack): Generator<FoundIn, void, void> {
   const top = openFolder(latin1(folder), '', constants.O_DIRECTORY | constants.O_NOFOLLOW)
   undo.defer(() => closeSync(top.fd))
-  for (const found of entriesOf(folder)) if (!ownFolders.includes(found.name)) yield Object.assign(found, { root: top })
+  for (const found of entriesOf(folder))
+    if (!ownFolders.includes(found.name) && !found.name.startsWith(`${madeFolder}/`))
+      yield Object.assign(found, { root: top })
+}
+
+const madeFolder = '_archive'
+
+/** What was made for the backup stands last in a tar. */
+function madeFiles(folder: string): [files: AppendedFile[], mtimeNs: bigint] {
+  const within = join(folder, madeFolder)
+  let mtimeNs = 0n
+  if (!existsSync(within)) return [[], mtimeNs]
+  const files = readdirSync(within)
+    .sort()
+    .map((name) => {
+      const stat = lstatSync(join(within, name), { bigint: true })
+      if (!stat.isFile()) throw new EngineError('EINVAL', `${join(within, name)} is no file`)
+      mtimeNs = stat.mtimeNs
+      const content = readFileSync(join(within, name), 'utf8')
+      return { name: `${madeFolder}/${name}`, content, mode: Number(stat.mode & 0o7777n) }
+    })
+  return [files, mtimeNs]
 }

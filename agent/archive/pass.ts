@@ -37,6 +37,8 @@ export class Pass {
   /** Names of each file that has several, by its identity, in the order of their first names. */
   readonly #linked = new Map<string, [FoundEntry, ...Entry[]]>()
   #group: { entries: Entry[]; lines: string[]; weight: number } = { entries: [], lines: [], weight: 0 }
+  /** Bytes of files that are not read to their end. */
+  #parts = 0
   /** Groups go into the index in order, each once its frames have their places. */
   #told: Promise<void> = Promise.resolve()
 
@@ -171,7 +173,12 @@ export class Pass {
       const zeros = at === file.chunks.length - 1 ? paddedSize(file.stored) - file.stored : 0
       const frame = earlier[at]
       const known = before && frame ? { fd: before.fd, frame } : null
-      placed.push(sink.make({ type: 'chunk', fd: file.opened.fd, extents, zeros, before: known }))
+      const placing = sink.make({ type: 'chunk', fd: file.opened.fd, extents, zeros, before: known })
+      placing.then(
+        ({ made }) => this.#advance(made.bytesRead),
+        () => {},
+      ) // the pool tells
+      placed.push(placing)
     }
     if (further.length > 0) placed.push(sink.make({ type: 'bytes', bytes: namesOf(file.entry, further) }))
     this.#tellLarge(of, file, further, placed)
@@ -234,6 +241,7 @@ export class Pass {
         } else lookAgain(opened, entry, 0, stored, made.bytesRead, made)
         const lines = [entry, ...further].map((name) => this.#lineOf(name))
         this.#heed([entry], lines, made)
+        this.#parts -= made.bytesRead
         this.#count([entry, ...further])
         this.#tools.index.group({ of, frames: placed.map(({ frame }) => frame), lines, taken: false })
       } finally {
@@ -292,8 +300,14 @@ export class Pass {
     }
     this.counts.content_bytes += bytes
     this.#tools.pulse.files = this.counts.files
-    this.#tools.pulse.bytes = this.counts.content_bytes
+    this.#advance(0)
     return bytes
+  }
+
+  /** By a part of a file that is not counted yet. */
+  #advance(bytes: number): void {
+    this.#parts += bytes
+    this.#tools.pulse.bytes = this.counts.content_bytes + this.#parts
   }
 }
 
