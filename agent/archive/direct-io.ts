@@ -1,5 +1,6 @@
-// Reading and writing backups past the page cache. Copying takes half of the processor time then, writing a third, and the memory
-// is left to the files that the stacks themselves work with. Needs whole blocks in memory, too.
+// Writing frames past the page cache: that takes half of the system's share of the time, and leaves the memory to the files that the
+// stacks themselves work with. Needs whole blocks in memory, too. Copying what is taken over stays with the kernel, whose reading
+// ahead and writing behind keep the device busier: 1.8 s instead of 2.4 s for 1 GB.
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, statfsSync, writeSync } from 'node:fs'
 import { addressOf, flagsOf } from './system-calls.ts'
 import { ALIGN } from './frame.ts'
@@ -31,10 +32,6 @@ export function openDirect(fd: number): number | null {
     if (direct !== undefined) closeSync(direct)
     return null
   }
-}
-
-export function isDirect(fd: number): boolean {
-  return (flagsOf(fd) & constants.O_DIRECT) !== 0
 }
 
 /** Begins on a block, as direct reading and writing wants it. */

@@ -62,7 +62,7 @@ export class OrderedSink implements FrameSink {
       const { fd, frame } = job.before
       void this.#pool
         .begin({ type: 'copy', from: fd, offset: frame.offset, length: frame.length })
-        .write(this.#out.fdFor(offset, frame.length), offset)
+        .write(this.#out.fd, offset)
       return { made, frame: { ...frame, offset } }
     })
     this.#end = placed.then(({ frame }) => frame.offset + frame.length)
@@ -108,7 +108,7 @@ export class OrderedSink implements FrameSink {
         const { offset, length } = next
         const copy = this.#pool.begin({ type: 'copy', from: this.#earlier, offset, length })
         this.#end = begin.then((at) => {
-          void copy.write(this.#out.fdFor(at, length), at)
+          void copy.write(this.#out.fd, at)
           return at + length
         })
         this.#end.catch(() => {})

@@ -11,10 +11,10 @@ import {
   writeSync,
   type BigIntStats,
 } from 'node:fs'
-import { blockBuffer, isDirect, isWhole, openDirect } from './direct-io.ts'
+import { isWhole, openDirect } from './direct-io.ts'
 import { deadMarks } from './frame.ts'
 import { EngineError, type TarFormat } from './protocol.ts'
-import { copyRange, punchHole, shareRange } from './system-calls.ts'
+import { copyRange, punchHole } from './system-calls.ts'
 import { writeFailure } from './words.ts'
 
 const MiB = 1024 * 1024
@@ -83,21 +83,17 @@ function writeAll(path: string, fd: number, bytes: Buffer, offset: number): void
     done += writing(path, () => writeSync(fd, bytes, done, bytes.length - done, offset + done))
 }
 
-/** For what no kernel copies. */
-let between: Buffer | undefined
-
-/** Blocks are shared, or copied within the kernel, where that can be; `path` is the one written to. */
+/** Within the kernel where that can do it; `path` is the one written to. */
 export function copyBetween(path: string, from: number, offset: number, to: number, at: number, length: number): void {
-  if (isWhole(offset, at, length) && shareRange(from, offset, to, at, length)) return
   let done = 0
   try {
-    if (!isDirect(to)) done = copyRange(from, offset, to, at, length)
+    done = copyRange(from, offset, to, at, length)
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
     if (['ENOSPC', 'EDQUOT', 'EIO', 'EFBIG'].includes(code)) throw new EngineError(code, writeFailure(path, error))
   }
+  const buffer = done < length ? Buffer.allocUnsafe(MiB) : Buffer.alloc(0)
   while (done < length) {
-    const buffer = (between ??= blockBuffer(4 * MiB))
     const read = readSync(from, buffer, 0, Math.min(buffer.length, length - done), offset + done)
     if (read === 0) throw new EngineError('EIO', `what ${path} takes over ends too early`)
     writeAll(path, to, buffer.subarray(0, read), at + done)

@@ -1,7 +1,6 @@
 // The backup that a new one takes unchanged frames from. Whatever is odd about it, it is not used, and the reason is told.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { createHash } from 'node:crypto'
-import { openDirect } from './direct-io.ts'
 import { openIndex, type IndexReader } from './index-file.ts'
 import { indexPathOf } from './index-path.ts'
 import type { PackRequest } from './protocol.ts'
@@ -10,8 +9,6 @@ import { reasonOf } from './words.ts'
 export interface Previous extends Disposable {
   /** Of the backup, open for reading. */
   fd: number
-  /** The same, to copy whole blocks from. */
-  direct: number
   index: IndexReader
 }
 
@@ -32,9 +29,7 @@ export function openPrevious(
     if (unusable === '') {
       const [open, opened] = [index, fd]
       index = fd = undefined
-      const direct = format === 'tar' ? null : openDirect(opened) // its frames are not whole blocks
-      const close = () => [opened, direct].forEach((one) => one !== null && closeSync(one))
-      return { fd: opened, direct: direct ?? opened, index: open, [Symbol.dispose]: () => (open.close(), close()) }
+      return { fd: opened, index: open, [Symbol.dispose]: () => (open.close(), closeSync(opened)) }
     }
     return { unusable }
   } catch (error) {

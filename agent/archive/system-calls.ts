@@ -18,7 +18,6 @@ const copyFileRange = libc.func(
 )
 const fallocate = libc.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)')
 const fcntl = libc.func('int fcntl(int fd, int command, ...)')
-const ioctl = libc.func('int ioctl(int fd, unsigned long request, ...)')
 
 /** <fcntl.h>: paths are relative to the working directory; a link itself is meant. */
 const AT_FDCWD = -100
@@ -139,15 +138,6 @@ function known(declaration: string): ReturnType<typeof libc.func> | null {
   } catch {
     return null
   }
-}
-
-/** <linux/fs.h>: a struct file_clone_range of four 64-bit numbers. */
-const FICLONERANGE = 0x4020940d
-
-/** Has both files share these blocks; false where the file system cannot. */
-export function shareRange(from: number, fromAt: number, to: number, toAt: number, length: number): boolean {
-  const range = new BigInt64Array([BigInt(from), BigInt(fromAt), BigInt(length), BigInt(toAt)])
-  return ioctl(to, FICLONERANGE, 'int64_t *', range) === 0
 }
 
 /** <fcntl.h> */

@@ -56,7 +56,7 @@ export class TarPacking implements Packing {
       new IndexWriter(scratchFile(`${this.#request.out}.ahead`), this.#request.out),
       (writer) => writer.close(),
     )
-    const sink = new OrderedSink(this.#pool, this.#out, this.#previous?.direct ?? -1, this.#today())
+    const sink = new OrderedSink(this.#pool, this.#out, this.#previous?.fd ?? -1, this.#today())
     const unheard = new Remarks(() => {}) // whatever is wrong is met once more
     const pass = new Pass(this.#tools(sink, this.#beforeOfPrevious(), index, unheard))
     await pass.run(walkAll(this.#ground, new Exclusion(this.#request.patterns)))
@@ -75,7 +75,7 @@ export class TarPacking implements Packing {
     this.#ground.excluded.push(index.stat())
     const first = this.#first
     const later = first && this.#laterSink(first.length)
-    const sink = later ?? new OrderedSink(this.#pool, this.#out, this.#previous?.direct ?? -1, this.#today())
+    const sink = later ?? new OrderedSink(this.#pool, this.#out, this.#previous?.fd ?? -1, this.#today())
     const before = first
       ? {
           groups: new Before(first.index.groups(), ({ frames }) => later?.kill(frames)),
