@@ -135,7 +135,8 @@ export function nothingMade(): Made {
 
 export interface Checked {
   entries: number
-  contentBytes: number
+  /** As of an EngineError. */
+  failure: { code: string; message: string } | null
 }
 
 export type FromWorker =

@@ -34,16 +34,17 @@ export async function readFramesBack(
       await pool.room()
       const job = { type: 'check', fd, frame, whole, last: frame.offset === last.offset } as const
       const check = async () => {
-        const { entries: found } = await pool.checked(job)
+        const { entries: found, failure: wrong } = await pool.checked(job)
         pulse.bytes += frame.raw
-        if (whole && found !== group.lines.length)
+        if (wrong) failure ??= new EngineError(wrong.code, wrong.message)
+        else if (whole && found !== group.lines.length)
           failure ??= damaged(`a part of it holds ${found} entries where ${group.lines.length} were packed`)
       }
       check().catch(() => {}) // the pool tells
     }
     pulse.files += group.lines.length
     if (pulse.due()) await pulse.beat()
-    if (failure) throw failure
+    if (failure) break
   }
   await pool.idle()
   if (failure) throw failure
