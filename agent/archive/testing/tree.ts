@@ -21,14 +21,14 @@ import { attributesOf } from '../system-calls.ts'
 export const isRoot = process.getuid?.() === 0
 
 /** `using folder = scratch()`. Removed by rm, as Node cannot remove names that are not UTF-8. */
-export function scratch(): Disposable & { path: string } {
-  const path = mkdtempSync(join(realpathSync(tmpdir()), 'archiver-test-'))
+export function scratch(within = realpathSync(tmpdir())): Disposable & { path: string } {
+  const path = mkdtempSync(join(within, 'archiver-test-'))
   return { path, [Symbol.dispose]: () => execFileSync('rm', ['-rf', '--', path]) }
 }
 
 /** A scratch folder with an empty folder `source` in it. */
-export function ground(): Disposable & { path: string; source: string } {
-  const folder = scratch()
+export function ground(within?: string): Disposable & { path: string; source: string } {
+  const folder = scratch(within)
   const source = join(folder.path, 'source')
   mkdirSync(source)
   return { path: folder.path, source, [Symbol.dispose]: () => folder[Symbol.dispose]() }
