@@ -21,6 +21,8 @@ export class TarReader {
   #sizeFromPax: number | undefined
   #zeroBlocks = 0
   #afterPax = false
+  /** Of a sparse file in GNU tar's own format: where its parts are. */
+  #moreOfHead = false
   /** The beginning of a block whose end is still to come. */
   readonly #begun = Buffer.alloc(BLOCK)
   #begunLength = 0
@@ -42,7 +44,10 @@ export class TarReader {
     let at = 0
     while (at + BLOCK <= bytes.length) {
       const whole = bytes.length - (bytes.length % BLOCK) - at
-      if (this.#skip > 0) {
+      if (this.#moreOfHead) {
+        this.#moreOfHead = bytes[at + 504] === 1
+        at += BLOCK
+      } else if (this.#skip > 0) {
         const length = Math.min(this.#skip, whole)
         this.#skip -= length
         at += length
@@ -89,7 +94,19 @@ export class TarReader {
         // a part that holds no more, or nothing that concerns us
         this.#skip = paddedSize(size)
         return
+      case 'NextFileHasLongPath':
+      case 'NextFileHasLongLinkpath':
+        // GNU tar's own way of what pax headers do
+        this.#skip = paddedSize(ownSize)
+        return
+      case 'SparseFile':
+        this.#moreOfHead = block[482] === 1
+        this.contentBytes += size
+        this.#skip = paddedSize(size)
+        break
       case 'File':
+      case 'OldFile':
+      case 'ContiguousFile':
         this.contentBytes += size
         this.#skip = paddedSize(size)
         break

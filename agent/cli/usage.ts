@@ -53,6 +53,7 @@ Shows the entries of a backup, from its index if it has one, like "tar -tv".
 
 Reads every byte of a backup back: its frames by their hashes in the index, the checksums of its format, every header.
 
+  --rebuild        makes an index that is missing or damaged anew, if the backup is whole and of frames
   --json           the result as a JSON object
   --help
 `,

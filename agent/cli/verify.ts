@@ -6,14 +6,22 @@ import { inBytes, inEntries, telling } from './tell.ts'
 import { parse } from './usage.ts'
 
 export async function verify(args: string[]): Promise<number> {
-  const { values, paths } = parse(args, {}, 'FILE')
+  const { values, paths } = parse(args, { rebuild: { type: 'boolean' } }, 'FILE')
   const file = resolve(paths[0] ?? '')
   const { pulse, remark, result } = telling(values.json === true)
   const format = formatOf(file)
   const found = await verifyNow({ op: 'verify', file, format, frames: 'all' }, pulse)
-  if (found.index === 'damaged')
+  const isLost = found.index === 'damaged' || found.index === 'missing'
+  if (isLost && values.rebuild && format !== 'folder') {
+    const { rebuildIndex } = await import('../archive/rebuild-index.ts')
+    const isThere = await rebuildIndex(file, format, pulse)
+    const text = isThere
+      ? `the index of ${file} is made anew`
+      : `${file} cannot be read in parts: it stays without an index`
+    remark({ type: 'note', path: '', text })
+  } else if (found.index === 'damaged')
     remark({ type: 'warning', path: '', text: `the index of ${file} is damaged; the backup itself is whole` })
-  if (found.index === 'missing')
+  else if (found.index === 'missing')
     remark({
       type: 'note',
       path: '',
@@ -21,5 +29,5 @@ export async function verify(args: string[]): Promise<number> {
     })
   const words = `${inEntries(found.entry_count)} with ${inBytes(found.content_bytes)} are whole`
   result({ file, format, ...found }, words)
-  return found.index === 'damaged' ? 1 : 0
+  return found.index === 'damaged' && !values.rebuild ? 1 : 0
 }
