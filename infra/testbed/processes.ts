@@ -71,7 +71,8 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
     await server.kill()
     throw new Error(`The server did not start. It wrote:\n${server.logs()}`, { cause })
   }
-  return { ...server, url, token, secretKey }
+  server.keep()
+  return Object.assign(server, { url, token, secretKey })
 }
 
 export interface AgentOptions {
@@ -101,30 +102,50 @@ export async function startAgent(options: AgentOptions): Promise<TestProcess> {
   })
 }
 
-function startProcess(file: string, env: Record<string, string>): TestProcess {
-  const child = spawn(process.execPath, ['--import', followParent, file], {
-    cwd: root,
-    // BASE_URL: the test runner sets one of its own
-    env: { ...process.env, BASE_URL: '', NODE_ENV: 'production', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+interface KeptProcess extends TestProcess {
+  /** From now on it is started again when it ends by itself, as whoever runs it does (infra/start/keep-running.ts). */
+  keep(): void
+}
+
+function startProcess(file: string, env: Record<string, string>): KeptProcess {
   let text = ''
-  child.stdout.on('data', (chunk: Buffer) => void (text += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => void (text += chunk.toString()))
-  const ended = new Promise<number | null>((done, failed) => child.on('error', failed).on('exit', done))
+  let isKept = false
+  let isEnding = false
+  const ended = Promise.withResolvers<number | null>()
+  const start = () => {
+    const started = spawn(process.execPath, ['--import', followParent, file], {
+      cwd: root,
+      // BASE_URL: the test runner sets one of its own
+      env: { ...process.env, BASE_URL: '', NODE_ENV: 'production', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    started.stdout.on('data', (chunk: Buffer) => void (text += chunk.toString()))
+    started.stderr.on('data', (chunk: Buffer) => void (text += chunk.toString()))
+    started.on('error', ended.reject).on('exit', (code) => {
+      if (isKept && !isEnding) child = start()
+      else ended.resolve(code)
+    })
+    return started
+  }
+  let child = start()
   const stop = async () => {
+    isEnding = true
     child.kill('SIGTERM')
     const late = setTimeout(() => child.kill('SIGKILL'), 60_000)
-    return await ended.finally(() => clearTimeout(late))
+    return await ended.promise.finally(() => clearTimeout(late))
   }
   return {
-    pid: child.pid ?? 0,
+    get pid() {
+      return child.pid ?? 0
+    },
     logs: () => text,
-    ended,
+    ended: ended.promise,
+    keep: () => (isKept = true),
     stop,
     kill: async () => {
+      isEnding = true
       child.kill('SIGKILL')
-      await ended
+      await ended.promise
     },
     [Symbol.asyncDispose]: async () => void (await stop()),
   }
