@@ -1,7 +1,7 @@
 // The content of one file of a backup, as a stream of bytes, holes as zeros.
 import { fstatSync } from 'node:fs'
 import type { ArchiveFormat } from 'db/domain/archive'
-import { parseLine } from './entry-line.ts'
+import { mayBegin, parseLine } from './entry-line.ts'
 import { FileContent } from './file-content.ts'
 import { codecOf } from './frame.ts'
 import { FrameReader } from './frame-reader.ts'
@@ -55,6 +55,7 @@ function readGroupOf(file: string, fd: number, index: IndexReader, printer: Prin
 
 /** The name in a group that has the content of this one. */
 function contentNameIn({ lines }: Group, name: string): string | null {
+  if (!lines.some((line) => mayBegin(line, name))) return null
   for (const { type, name: own, target } of lines.map(parseLine))
     if (own === name && (type === 'f' || type === 'a' || type === 'h')) return target ?? own
   return null

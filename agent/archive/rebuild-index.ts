@@ -67,10 +67,16 @@ function* framesIn(fd: number, format: TarFormat): Generator<Stretch, void, void
   yield* findFrames(fd, format) ?? []
 }
 
+let storedBytes = Buffer.alloc(0)
+let contentBytes = Buffer.alloc(0)
+
+/** `content` is valid until the next call. */
 function readFrame(fd: number, { offset, length, raw }: Stretch, codec: Codec): { frame: Frame; content: Buffer } {
-  const stored = Buffer.allocUnsafeSlow(length)
+  if (storedBytes.length < length) storedBytes = Buffer.allocUnsafeSlow(length)
+  if (contentBytes.length < raw) contentBytes = Buffer.allocUnsafeSlow(raw)
+  const stored = storedBytes.subarray(0, length)
+  const content = contentBytes.subarray(0, raw)
   if (readSync(fd, stored, 0, length, offset) < length) throw new Error('it ends too early')
-  const content = Buffer.allocUnsafeSlow(raw)
   if (codec.decode(stored, content) !== raw) throw new Error('a part of it is shorter than it should be')
   const hash = createHash('sha256').update(stored).digest('base64url')
   return { frame: { offset, length, raw, hash, read: Math.floor(Date.now() / 86_400_000) }, content }

@@ -1,4 +1,5 @@
 // Which entries are wanted, and how their names are told apart from those that lead elsewhere.
+import { mayBegin } from './entry-line.ts'
 
 /** Names in a backup, bytes as latin1: these and what is below them. */
 export class Selection {
@@ -17,6 +18,11 @@ export class Selection {
     if (this.isAll) return true
     const plain = name.endsWith('/') ? name.slice(0, -1) : name
     return this.#paths.some((path) => path === '' || plain === path || plain.startsWith(`${path}/`))
+  }
+
+  /** False where a line of an index surely is of no entry that is wanted. */
+  mayHave(line: string): boolean {
+    return this.isAll || this.#paths.some((path) => mayBegin(line, path))
   }
 
   /** Something below is wanted, but not it itself. */

@@ -60,6 +60,7 @@ interface Wanted {
 const nothingElse: Wanted = { names: null, aliases: new Map() }
 
 function wantedOf({ lines }: Group, selection: Selection): Wanted | null {
+  if (!lines.some((line) => selection.mayHave(line))) return null
   const names: string[] = []
   const aliases = new Map<string, string>()
   for (const { type, name, target } of lines.map(parseLine)) {
