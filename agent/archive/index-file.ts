@@ -10,10 +10,10 @@
 // A name is text, or {"bytes": base64} where it is not UTF-8; times are ns since 1970 as text; days are since 1970. An entry that
 // is the same has the same line: packing compares text. Behind the lines, in a skippable frame, the summary, and the
 // SHA-256 of everything before it.
-import { closeSync, fchmodSync, fstatSync, fsyncSync, openSync, readSync, writeSync, type BigIntStats } from 'node:fs'
+import { closeSync, fchmodSync, fstatSync, fsyncSync, openSync, readSync, type BigIntStats } from 'node:fs'
 import { createHash } from 'node:crypto'
 import zstd from 'zstd-napi/binding.js'
-import { writing } from './out-file.ts'
+import { writeAll, writing } from './out-file.ts'
 import type { TarFormat } from './protocol.ts'
 
 export interface Frame {
@@ -145,8 +145,7 @@ export class IndexWriter {
 
   #write(bytes: Buffer): void {
     this.#hash.update(bytes)
-    for (let from = 0; from < bytes.length;)
-      from += writing(this.#path, () => writeSync(this.#fd, bytes, from, bytes.length - from, this.bytes + from))
+    writeAll(this.#path, this.#fd, bytes, this.bytes)
     this.bytes += bytes.length
   }
 }

@@ -78,7 +78,8 @@ export function scratchFile(path: string): number {
   })
 }
 
-function writeAll(path: string, fd: number, bytes: Buffer, offset: number): void {
+/** `path` is for telling. */
+export function writeAll(path: string, fd: number, bytes: Buffer, offset: number): void {
   for (let done = 0; done < bytes.length;)
     done += writing(path, () => writeSync(fd, bytes, done, bytes.length - done, offset + done))
 }

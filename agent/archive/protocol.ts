@@ -20,6 +20,9 @@ export interface AppendedFile {
   mode: number
 }
 
+/** Days after which a backup is made of files that were all read again, whatever their times say. */
+export const fullReadEvery = 30
+
 /** Begins to pack: opens the sources and the backup, and reads nothing yet. */
 export interface PackRequest {
   op: 'open'

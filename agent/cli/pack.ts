@@ -5,14 +5,12 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { archiveFormats, levels, type ArchiveFormat } from 'db/domain/archive'
 import { indexPathOf } from '../archive/index-path.ts'
 import { pack as packNow } from '../archive/pack.ts'
-import { EngineError, type PackRequest, type PackResult } from '../archive/protocol.ts'
+import { EngineError, fullReadEvery, type PackRequest, type PackResult } from '../archive/protocol.ts'
 import { Remarks } from '../archive/remarks.ts'
 import { reasonOf, writeFailure } from '../archive/words.ts'
 import { publish, syncFolder } from '../durable.ts'
 import { inBytes, inFiles, telling } from './tell.ts'
 import { parse, WrongUse } from './usage.ts'
-
-const fullReadEvery = 30
 
 export async function pack(args: string[]): Promise<number> {
   const { values, paths } = parse(

@@ -4,7 +4,7 @@ import { messageOf } from 'db/domain/errors'
 import { binarySize, counted } from 'db/domain/size'
 import type { ArchiveStackPayload, MadeBackup, PackedSource, PullResult, TaskOf, TaskOutcome } from 'db/domain/task'
 import type { Engine } from '../archive/client.ts'
-import type { EngineEvent, PackResult } from '../archive/protocol.ts'
+import { fullReadEvery, type EngineEvent, type PackResult } from '../archive/protocol.ts'
 import { JobCancelled } from '../cancelled.ts'
 import type { StoppedContainer } from '../docker/stopped-container.ts'
 import { publishBackup } from '../backup-names.ts'
@@ -156,9 +156,6 @@ async function makeBackup(
   const packed = await finishAndVerify(engine, file, payload.archive.format, report)
   return { stack, outcome: await giveItsName(attempt, file, packed, at, tools, report, payload.archive.format) }
 }
-
-/** Days after which a backup is made of files that were all read again, whatever their times say. */
-const fullReadEvery = 30
 
 /** Everything that is not in the last backup already is read and compressed while the stack runs. */
 async function readAhead(engine: Engine, report: TaskReport): Promise<void> {
