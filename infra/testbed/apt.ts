@@ -2,13 +2,21 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { run, works } from './run.ts'
+import { cacheFolder } from './folders.ts'
+import { run, works, type RunOptions } from './run.ts'
 
 const nextRelease: Record<string, string> = { bullseye: 'bookworm', bookworm: 'trixie', trixie: 'forky' }
 const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
 
 let updated: Promise<unknown> | undefined
-const update = () => (updated ??= run('apt-get', ['update', '-qq'], { env }))
+const update = () => (updated ??= apt(['update', '-qq']))
+
+/** One at a time, for tests and images are made ready side by side: apt gives up where another one is at work. */
+async function apt(args: string[], options: RunOptions = {}): Promise<void> {
+  await mkdir(cacheFolder, { recursive: true })
+  const patient = ['-o', 'DPkg::Lock::Timeout=300']
+  await run('flock', [join(cacheFolder, 'apt.lock'), 'apt-get', ...patient, ...args], { ...options, env })
+}
 
 export async function hasApt(): Promise<boolean> {
   return await works('apt-get', ['--version'])
@@ -17,7 +25,7 @@ export async function hasApt(): Promise<boolean> {
 export async function aptInstall(...packages: string[]): Promise<void> {
   console.log(`Installing ${packages.join(', ')} …`)
   await update()
-  await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], { env })
+  await apt(['install', '-y', '-qq', '--no-install-recommends', ...packages])
 }
 
 /** Unpacks a package of this machine's release, without installing it. */
@@ -45,7 +53,7 @@ export async function aptUnpackFromNextRelease(name: string, destination: string
       ...['-o', `Dir::State::lists=${join(folder, 'lists')}`],
       ...['-o', 'Dir::Cache::pkgcache=', '-o', 'Dir::Cache::srcpkgcache=', '-o', 'APT::Sandbox::User=root'],
     ]
-    await run('apt-get', [...options, 'update', '-qq'], { env })
+    await apt([...options, 'update', '-qq'])
     await unpack(name, destination, options)
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -55,7 +63,7 @@ export async function aptUnpackFromNextRelease(name: string, destination: string
 async function unpack(name: string, destination: string, options: string[]): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'archiver-deb-'))
   try {
-    await run('apt-get', [...options, '-o', 'APT::Sandbox::User=root', 'download', '-qq', name], { cwd: folder, env })
+    await apt([...options, '-o', 'APT::Sandbox::User=root', 'download', '-qq', name], { cwd: folder })
     const deb = (await readdir(folder)).find((file) => file.endsWith('.deb'))
     if (deb === undefined) throw new Error(`apt-get downloaded nothing for ${name}`)
     await mkdir(destination, { recursive: true })
