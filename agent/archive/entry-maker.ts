@@ -16,7 +16,7 @@ import {
 import { Destination, Refused } from './destination.ts'
 import { FileContent } from './file-content.ts'
 import { setByDescriptor, setOfLink, setOfSpecial, type Lost } from './set-metadata.ts'
-import { makeSpecial } from './system-calls.ts'
+import { makeSpecial, writeBehind } from './system-calls.ts'
 import type { TarHead } from './tar-head.ts'
 import { bytes } from './walk.ts'
 
@@ -170,6 +170,10 @@ export class EntryMaker {
   }
 }
 
+/** The kernel alone would begin to write when a tenth of its memory waits for that, or someone for everything. */
+const worthWritingBehind = 64 * 1024
+
 export function writeAt(fd: number, data: Buffer, offset: number): void {
   for (let done = 0; done < data.length;) done += writeSync(fd, data, done, data.length - done, offset + done)
+  if (data.length >= worthWritingBehind) writeBehind(fd, offset, data.length)
 }

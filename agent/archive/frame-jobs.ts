@@ -64,8 +64,18 @@ export interface ChunkJob {
   fd: number
   extents: Extent[]
   zeros: number
+  /** Of prints. */
+  key: string
   /** A frame that held this part before. If it still does, it is not made anew. */
-  before: { fd: number; frame: Frame } | null
+  before: Frame | null
+}
+
+/** Tar that was put aside, as one frame. */
+export interface SpooledJob {
+  type: 'spooled'
+  fd: number
+  offset: number
+  length: number
 }
 
 /** A range of another file, as it is. */
@@ -86,7 +96,9 @@ export interface CheckJob {
   last: boolean
 }
 
-export type Job = GroupJob | BytesJob | ChunkJob | CopyJob | CheckJob | UnpackJob | UnpackChunkJob
+export type MakeJob = GroupJob | BytesJob | ChunkJob | SpooledJob
+
+export type Job = MakeJob | CopyJob | CheckJob | UnpackJob | UnpackChunkJob
 
 export type ToWorker =
   /** Comes first. */
@@ -95,6 +107,8 @@ export type ToWorker =
   | { type: 'leave' }
   | { type: 'end' }
   | { type: 'begin'; id: number; job: Job }
+  /** Makes tar, which is to be made a frame later. */
+  | { type: 'putAside'; id: number; job: MakeJob }
   /** Writes what the job made at this place of the open file `to`. */
   | { type: 'write'; id: number; to: number; offset: number }
   /** What the job made is not wanted. */
@@ -111,7 +125,10 @@ export interface Made {
   /** Bytes of the frame; 0 when the frame before still holds. */
   length: number
   raw: number
+  /** Empty for tar that was put aside. */
   hash: string
+  /** Of a part of a large file. */
+  print?: string
   /** Places of entries that are not in the frame. */
   left: number[]
   faults: Fault[]

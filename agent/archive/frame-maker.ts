@@ -6,12 +6,13 @@ import { blockBuffer } from './direct-io.ts'
 import { codecOf } from './frame.ts'
 import {
   nothingMade,
-  type CheckJob,
   type CopyJob,
   type FrameTarget,
   type FromWorker,
   type Job,
   type Made,
+  type MakeJob,
+  type SpooledJob,
   type ToWorker,
 } from './frame-jobs.ts'
 import { FrameReader } from './frame-reader.ts'
@@ -20,14 +21,17 @@ import { EngineError } from './protocol.ts'
 import { Raw } from './raw.ts'
 import { readChunk, sameAsBefore } from './read-chunk.ts'
 import { readGroup } from './read-group.ts'
-import { UnpackHand, type UnpackChunkJob, type UnpackJob, type UnpackTarget } from './unpack-jobs.ts'
+import { UnpackHand, type UnpackTarget } from './unpack-jobs.ts'
 import { writeFailure } from './words.ts'
+
+/** Of tar that is put aside. */
+const plain = codecOf('tar', 1)
 
 export class FrameMaker {
   readonly #send: (answer: FromWorker) => void
   readonly #raw: Raw
   #path = ''
-  #codec = codecOf('tar', 1)
+  #codec = plain
   #aimed = ''
   #reader = new FrameReader(this.#path, this.#codec)
   #hand: UnpackHand | undefined
@@ -47,6 +51,7 @@ export class FrameMaker {
     const { id } = message
     try {
       if (message.type === 'begin') this.#begin(id, message.job)
+      else if (message.type === 'putAside') this.#send({ type: 'made', id, made: this.#make(id, message.job, true) })
       else if (message.type === 'drop') this.#drop(id)
       else this.#write(id, message.to, message.offset)
     } catch (error) {
@@ -82,25 +87,32 @@ export class FrameMaker {
         this.#waiting.set(id, job)
         return
       default:
-        return this.#send({ type: 'made', id, made: this.#make(id, job) })
+        return this.#send({ type: 'made', id, made: this.#make(id, job, false) })
     }
   }
 
-  #make(id: number, job: Exclude<Job, CheckJob | CopyJob | UnpackJob | UnpackChunkJob>): Made {
+  #make(id: number, job: MakeJob, aside: boolean): Made {
+    const codec = aside ? plain : this.#codec
     const raw = this.#raw
     raw.reset()
     const made = nothingMade()
     if (job.type === 'group') readGroup(job, raw, made)
     else if (job.type === 'chunk') readChunk(job, raw, made)
+    else if (job.type === 'spooled') this.#readSpooled(job)
     else raw.add(Buffer.from(job.bytes.buffer, job.bytes.byteOffset, job.bytes.byteLength))
     const content = raw.content()
     made.raw = content.length
-    if (job.type === 'chunk' && sameAsBefore(job, this.#codec, content)) return made
-    const bytes = this.#bufferFor(this.#codec.bound(content.length))
-    made.length = this.#codec.encode(content, bytes)
-    made.hash = createHash('sha256').update(bytes.subarray(0, made.length)).digest('base64url')
+    if (job.type === 'chunk' && sameAsBefore(job, made)) return made
+    const bytes = this.#bufferFor(codec.bound(content.length))
+    made.length = codec.encode(content, bytes)
+    if (!aside) made.hash = createHash('sha256').update(bytes.subarray(0, made.length)).digest('base64url')
     this.#waiting.set(id, { bytes, length: made.length })
     return made
+  }
+
+  #readSpooled({ fd, offset, length }: SpooledJob): void {
+    const read = this.#raw.readFrom(fd, length, offset)
+    if (read < length) throw new EngineError('EIO', `what was put aside for ${this.#path} ends too early`)
   }
 
   #write(id: number, to: number, offset: number): void {

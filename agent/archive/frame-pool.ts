@@ -3,7 +3,7 @@
 // for the next pool.
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import type { Checked, CheckJob, FrameTarget, FromWorker, Job, Made, ToWorker } from './frame-jobs.ts'
+import type { Checked, CheckJob, CopyJob, FrameTarget, FromWorker, Job, Made, MakeJob, ToWorker } from './frame-jobs.ts'
 import { EngineError } from './protocol.ts'
 import type { UnpackAnswer, UnpackChunkJob, UnpackJob, UnpackTarget } from './unpack-jobs.ts'
 
@@ -21,6 +21,8 @@ export interface Thread {
   /** Settles once it has done what it was told, and ended. */
   end(): Promise<unknown>
 }
+
+type Asked = { type: 'begin'; job: Job } | { type: 'putAside'; job: MakeJob }
 
 const idle: Thread[] = []
 
@@ -90,8 +92,17 @@ export class FramePool implements AsyncDisposable {
     return this.#answer(job) as Promise<UnpackAnswer>
   }
 
-  begin(job: Exclude<Job, CheckJob | UnpackJob | UnpackChunkJob>): Begun {
-    const { id, worker, made, written } = this.#begin(job)
+  begin(job: MakeJob | CopyJob): Begun {
+    return this.#begun({ type: 'begin', job })
+  }
+
+  /** What is made is tar. */
+  putAside(job: MakeJob): Begun {
+    return this.#begun({ type: 'putAside', job })
+  }
+
+  #begun(asked: Asked): Begun {
+    const { id, worker, made, written } = this.#begin(asked)
     return {
       made: made as Promise<Made>,
       write: (to, offset) => {
@@ -122,13 +133,13 @@ export class FramePool implements AsyncDisposable {
   }
 
   async #answer(job: Job) {
-    const { id, made } = this.#begin(job)
+    const { id, made } = this.#begin({ type: 'begin', job })
     const answer = await made
     this.#end(id)
     return answer
   }
 
-  #begin(job: Job) {
+  #begin(asked: Asked) {
     this.check()
     const id = ++this.#ids
     const worker = this.#workers.toSorted((a, b) => (this.#load.get(a) ?? 0) - (this.#load.get(b) ?? 0))[0]
@@ -143,7 +154,7 @@ export class FramePool implements AsyncDisposable {
       written.reject(error)
     }
     this.#pending.set(id, { worker, made: made.resolve, written: written.resolve, failed })
-    tell(worker, { type: 'begin', id, job })
+    tell(worker, { ...asked, id })
     return { id, worker, made: made.promise, written: written.promise }
   }
 

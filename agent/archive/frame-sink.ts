@@ -1,10 +1,11 @@
 // Where frames go. Both kinds keep the order in which they are asked, whatever the threads finish first.
+import { ftruncateSync } from 'node:fs'
+import { ALIGN, CHUNK } from './frame.ts'
 import type { FramePool } from './frame-pool.ts'
-import type { ChunkJob, GroupJob, BytesJob, Made } from './frame-jobs.ts'
-import type { Frame, Section } from './index-file.ts'
+import { nothingMade, type Made, type MakeJob } from './frame-jobs.ts'
+import type { Frame } from './index-file.ts'
 import type { OutFile } from './out-file.ts'
-import { copyBetween } from './out-file.ts'
-import type { TarFormat } from './protocol.ts'
+import { shareBlocks } from './system-calls.ts'
 
 export interface Placed {
   made: Made
@@ -12,12 +13,25 @@ export interface Placed {
 }
 
 export interface FrameSink {
-  make(job: GroupJob | BytesJob | ChunkJob): Promise<Placed>
+  make(job: MakeJob): Promise<Placed>
   /** Takes frames of an earlier pass over, those that lie side by side. */
-  take(of: Section, frames: Frame[]): Promise<Frame[]>
+  take(frames: Frame[]): Promise<Frame[]>
+  /** Keeps the content of a large file as it is now, to be read later, where that costs next to nothing; null where it has to be read. */
+  keep?(file: KeptFile): Promise<Placed[] | null>
   /** Settles when all of it is written. */
   settled(): Promise<void>
 }
+
+/** A large file without holes, and the frames its parts had before. */
+export interface KeptFile {
+  fd: number
+  size: number
+  zeros: number
+  before: readonly Frame[]
+}
+
+/** Smaller files are read in less time than it takes to have what is new in them written to the device, as sharing does. */
+const worthKeeping = 16 * 1024 * 1024
 
 /** At most as much is copied by one thread at once. */
 const longestRun = 64 * 1024 * 1024
@@ -26,6 +40,7 @@ const longestRun = 64 * 1024 * 1024
 const unread = 25
 
 interface Run {
+  from: number
   offset: number
   length: number
   /** Settles with what to add to an offset in the earlier file. */
@@ -33,7 +48,7 @@ interface Run {
   start(): void
 }
 
-/** Into the backup itself, one behind the other. What is taken over is copied from `earlier`. */
+/** Into the backup itself, one behind the other. */
 export class OrderedSink implements FrameSink {
   readonly #pool: FramePool
   readonly #out: OutFile
@@ -42,36 +57,42 @@ export class OrderedSink implements FrameSink {
   #end: Promise<number>
   #run: Run | undefined
 
-  constructor(pool: FramePool, out: OutFile, earlier: number, today: number) {
+  /** What is taken over is copied from `earlier`; the first frame comes to stand at `begin`. */
+  constructor(pool: FramePool, out: OutFile, earlier: number, today: number, begin = 0) {
     this.#pool = pool
     this.#out = out
     this.#earlier = earlier
     this.#today = today
-    this.#end = Promise.resolve(0)
+    this.#end = Promise.resolve(begin)
   }
 
-  make(job: GroupJob | BytesJob | ChunkJob): Promise<Placed> {
+  make(job: MakeJob): Promise<Placed> {
     this.#endRun()
     const begun = this.#pool.begin(job)
     const placed = Promise.all([this.#end, begun.made]).then(([offset, made]) => {
-      if (made.length > 0 || job.type !== 'chunk' || !job.before) {
+      const before = stillHolds(job, made)
+      if (!before) {
         void begun.write(this.#out.fdFor(offset, made.length), offset)
         return { made, frame: frameOf(made, offset, this.#today) }
       }
       begun.drop()
-      const { fd, frame } = job.before
       void this.#pool
-        .begin({ type: 'copy', from: fd, offset: frame.offset, length: frame.length })
+        .begin({ type: 'copy', from: this.#earlier, offset: before.offset, length: before.length })
         .write(this.#out.fd, offset)
-      return { made, frame: { ...frame, offset } }
+      return { made, frame: { ...before, offset } }
     })
     this.#end = placed.then(({ frame }) => frame.offset + frame.length)
     this.#end.catch(() => {}) // the pool tells
     return placed
   }
 
-  async take(_: Section, frames: Frame[]): Promise<Frame[]> {
-    const shifts = frames.map((frame) => this.#joinRun(frame))
+  async take(frames: Frame[]): Promise<Frame[]> {
+    return this.copy(this.#earlier, frames)
+  }
+
+  /** Takes frames over that stand in another file. */
+  async copy(from: number, frames: Frame[]): Promise<Frame[]> {
+    const shifts = frames.map((frame) => this.#joinRun(from, frame))
     const moved = async (frame: Frame, at: number) => {
       const read = this.#today - frame.read < unread ? frame.read : this.#today
       return { ...frame, offset: frame.offset + ((await shifts[at]) ?? 0), read }
@@ -91,22 +112,23 @@ export class OrderedSink implements FrameSink {
     return this.#end
   }
 
-  #joinRun(frame: Frame): Promise<number> {
+  #joinRun(from: number, frame: Frame): Promise<number> {
     const run = this.#run
-    if (run && run.offset + run.length === frame.offset && run.length < longestRun) {
+    if (run && run.from === from && run.offset + run.length === frame.offset && run.length < longestRun) {
       run.length += frame.length
       return run.shift
     }
     this.#endRun()
     const begin = this.#end
     const next: Run = {
+      from,
       offset: frame.offset,
       length: frame.length,
       // known before the run is: whoever waits for it holds the entries of a group
       shift: begin.then((at) => at - frame.offset),
       start: () => {
         const { offset, length } = next
-        const copy = this.#pool.begin({ type: 'copy', from: this.#earlier, offset, length })
+        const copy = this.#pool.begin({ type: 'copy', from, offset, length })
         this.#end = begin.then((at) => {
           void copy.write(this.#out.fd, at)
           return at + length
@@ -125,117 +147,80 @@ export class OrderedSink implements FrameSink {
   }
 }
 
-interface Segment {
-  from: 'spool' | 'backup'
-  offset: number
-  length: number
-}
-
 /**
- * Behind a backup that stands already, later: meanwhile in a spool. Frames that still hold stay where they are, but for those of
- * folders once anything comes behind them, and parts of files whose other parts have changed.
+ * Of the second pass, while the stack is stopped: frames that still hold stay in the backup where they are; all else is put aside as
+ * tar and made a frame later. It stands in a spool meanwhile, which a negative offset tells: -1 is the spool's first byte.
  */
-export class LaterSink implements FrameSink {
+export class SpoolSink implements FrameSink {
   readonly #pool: FramePool
-  readonly #out: OutFile
   readonly #spool: number
   readonly #today: number
-  readonly #segments: Segment[] = []
-  readonly #dead: Omit<Segment, 'from'>[] = []
-  #end: Promise<{ at: number; spooled: number }>
-  #moves = false
+  readonly #roomForTar: number
+  #end = Promise.resolve(0)
+  #spooled = 0
+  /** Parts of files that are kept without a look at what is in them, by their places: the frames that may still hold. */
+  readonly unread = new Map<number, Frame | null>()
 
-  /** `length`: bytes of the backup as it stands. */
-  constructor(pool: FramePool, out: OutFile, spool: number, length: number, today: number) {
+  /** Beyond `roomForTar` bytes frames are made at once, which takes longer and less room. */
+  constructor(pool: FramePool, spool: number, today: number, roomForTar: number) {
     this.#pool = pool
-    this.#out = out
     this.#spool = spool
     this.#today = today
-    this.#end = Promise.resolve({ at: length, spooled: 0 })
+    this.#roomForTar = roomForTar
   }
 
-  make(job: GroupJob | BytesJob | ChunkJob): Promise<Placed> {
-    this.#moves = true
-    const begun = this.#pool.begin(job)
-    const placed = Promise.all([this.#end, begun.made]).then(([{ at, spooled }, made]) => {
-      if (made.length > 0 || job.type !== 'chunk' || !job.before) {
-        void begun.write(this.#spool, spooled)
-        this.#segments.push({ from: 'spool', offset: spooled, length: made.length })
-        return { made, frame: frameOf(made, at, this.#today), spooled: spooled + made.length }
-      }
-      begun.drop()
-      const { frame } = job.before
-      this.#segments.push({ from: 'backup', offset: frame.offset, length: frame.length })
-      return { made, frame: { ...frame, offset: at }, spooled }
+  make(job: MakeJob): Promise<Placed> {
+    const begun = this.#spooled < this.#roomForTar ? this.#pool.putAside(job) : this.#pool.begin(job)
+    const placed = Promise.all([this.#end, begun.made]).then(([at, made]) => {
+      const before = stillHolds(job, made)
+      if (before) begun.drop()
+      else void begun.write(this.#spool, at)
+      this.#spooled = at + made.length
+      return { made, frame: before ?? frameOf(made, -1 - at, this.#today) }
     })
-    this.#end = placed.then(({ frame, spooled }) => ({ at: frame.offset + frame.length, spooled }))
+    this.#end = placed.then(() => this.#spooled)
     this.#end.catch(() => {}) // the pool tells
     return placed
   }
 
-  async take(of: Section, frames: Frame[]): Promise<Frame[]> {
-    if (of !== 'folders' || !this.#moves) return frames
-    this.kill(frames)
-    const before = this.#end
-    const length = frames.reduce((sum, frame) => sum + frame.length, 0)
-    this.#end = before.then(({ at, spooled }) => {
-      for (const frame of frames) this.#segments.push({ from: 'backup', offset: frame.offset, length: frame.length })
-      return { at: at + length, spooled }
-    })
-    this.#end.catch(() => {})
-    let { at } = await before
-    return frames.map((frame) => {
-      const moved = { ...frame, offset: at }
-      at += frame.length
-      return moved
-    })
+  take(frames: Frame[]): Promise<Frame[]> {
+    return Promise.resolve(frames)
   }
 
-  /** These frames hold no more, once all is in its place. */
-  kill(frames: Frame[]): void {
-    for (const { offset, length } of frames) this.#dead.push({ offset, length })
+  async keep({ fd, size, zeros, before }: KeptFile): Promise<Placed[] | null> {
+    if (size < worthKeeping) return null
+    await this.#end
+    const begin = aligned(this.#spooled)
+    if (!shareBlocks(fd, this.#spool, begin)) return null
+    const end = aligned(begin + size)
+    ftruncateSync(this.#spool, end) // what is behind a file's end in its last block reads as zeros
+    this.#spooled = end
+    this.#end = Promise.resolve(end)
+    const placed: Placed[] = []
+    for (let at = 0; at < size; at += CHUNK) {
+      const length = Math.min(CHUNK, size - at)
+      const raw = at + length === size ? length + zeros : length
+      const offset = -1 - (begin + at)
+      this.unread.set(offset, before[placed.length] ?? null)
+      placed.push({ made: { ...nothingMade(), bytesRead: length }, frame: { offset, length: raw, raw, hash: '', read: this.#today } })
+    }
+    return placed
   }
 
   async settled(): Promise<void> {
     await this.#end
     await this.#pool.idle()
   }
-
-  /** Puts everything in its place; returns the length of the backup. Needs nothing of the sources. */
-  async assemble(format: TarFormat, beat: () => Promise<void>): Promise<number> {
-    const { at: end } = await this.#end
-    let at = end - this.#segments.reduce((sum, { length }) => sum + length, 0)
-    for (const { from, offset, length } of joined(this.#segments, longestRun)) {
-      copyBetween(this.#out.path, from === 'spool' ? this.#spool : this.#out.fd, offset, this.#out.fd, at, length)
-      at += length
-      await beat()
-    }
-    for (const { offset, length } of joined(
-      this.#dead.toSorted((a, b) => a.offset - b.offset),
-      Infinity,
-    )) {
-      this.#out.kill(format, offset, length)
-      await beat()
-    }
-    return end
-  }
 }
 
-/** Those side by side as one, of up to about `most` bytes. */
-function joined<Range extends Omit<Segment, 'from'> & Partial<Segment>>(
-  ranges: readonly Range[],
-  most: number,
-): Range[] {
-  const all: Range[] = []
-  for (const range of ranges) {
-    const last = all.at(-1)
-    if (last && last.from === range.from && last.offset + last.length === range.offset && last.length < most)
-      last.length += range.length
-    else all.push({ ...range })
-  }
-  return all
+function aligned(at: number): number {
+  return Math.ceil(at / ALIGN) * ALIGN
 }
 
-function frameOf({ length, raw, hash }: Made, offset: number, today: number): Frame {
-  return { offset, length, raw, hash, read: today }
+function stillHolds(job: MakeJob, made: Made): Frame | null {
+  return job.type === 'chunk' && made.length === 0 ? job.before : null
+}
+
+function frameOf({ length, raw, hash, print }: Made, offset: number, today: number): Frame {
+  return { offset, length, raw, hash, read: today, ...(print === undefined ? {} : { print }) }
 }

@@ -2,7 +2,7 @@
 // without the rest, and the next backup takes over what has not changed.
 //
 // Lines of JSON in zstd frames of about 1 MiB: first the frames of a group
-//   {"frames":[[offset, length, bytes of tar, "SHA-256 of the frame", day it was last read back], …], "of": section, "taken": true}
+//   {"frames":[[offset, length, bytes of tar, "SHA-256 of the frame", day it was last read back, "print"], …], "of": section, "taken": true}
 // then its entries, one a line, as the tar has them
 //   ["f", name, mode, uid, gid, mtime, ctime, inode, size]   and "reread" behind it when it may have changed unseen
 //   ["d" "p" "c" "b", name, mode, uid, gid, mtime, ctime, inode, device]
@@ -27,6 +27,8 @@ export interface Frame {
   hash: string
   /** Days since 1970. */
   read: number
+  /** Of the tar in it, for parts of large files; see content-print.ts. */
+  print?: string
 }
 
 /** In this order; folders last, because files that are unpacked into them move their times. */
@@ -42,7 +44,7 @@ export interface Group {
 }
 
 export interface IndexSummary {
-  version: 1
+  version: 2
   format: TarFormat
   level: number
   /** Bytes of the whole backup. */
@@ -53,6 +55,8 @@ export interface IndexSummary {
   full_read_at: string
   /** The last frame, which no other backup has. */
   last: Frame
+  /** Of the prints. */
+  key: string
 }
 
 const MiB = 1024 * 1024
@@ -88,7 +92,7 @@ export class IndexWriter {
   }
 
   group({ of, frames, lines, taken }: Group): void {
-    const told = frames.map((frame) => [frame.offset, frame.length, frame.raw, frame.hash, frame.read])
+    const told = frames.map(({ offset, length, raw, hash, read, print }) => [offset, length, raw, hash, read, ...(print === undefined ? [] : [print])])
     this.#line(JSON.stringify({ frames: told, of, ...(taken ? { taken } : {}) }))
     for (const line of lines) this.#line(line)
     this.#frames.push(...frames)
@@ -98,7 +102,7 @@ export class IndexWriter {
   /** Everything stands in the file afterwards; flushing it is the caller's. */
   finish(summary: Omit<IndexSummary, 'version' | 'entries'>): void {
     this.#flush()
-    const text = Buffer.from(JSON.stringify({ version: 1, ...summary, entries: this.entries }))
+    const text = Buffer.from(JSON.stringify({ version: 2, ...summary, entries: this.entries }))
     const head = Buffer.alloc(8)
     head.writeUInt32LE(summaryMagic, 0)
     head.writeUInt32LE(text.length + hashLength, 4)
@@ -184,7 +188,7 @@ function readSummary(fd: number): { summary: IndexSummary; linesEnd: number } {
   const start = tail.lastIndexOf(Buffer.from([0x51, 0x2a, 0x4d, 0x18]))
   if (start < 0) throw new BadIndex('it has no summary')
   const summary = JSON.parse(tail.toString('utf8', start + 8, tail.length - hashLength)) as IndexSummary
-  if (summary.version !== 1) throw new BadIndex(`its version is ${String(summary.version)}`)
+  if (summary.version !== 2) throw new BadIndex(`its version is ${String(summary.version)}`)
   return { summary, linesEnd: size - tail.length + start }
 }
 
@@ -250,12 +254,12 @@ function groupOf(line: string): Group {
     of,
     taken = false,
   } = JSON.parse(line) as {
-    frames: [number, number, number, string, number][]
+    frames: [number, number, number, string, number, string?][]
     of: Section
     taken?: boolean
   }
   if (!sections.includes(of)) throw new BadIndex(`it has a section ${JSON.stringify(of)}`)
-  const known = frames.map(([offset, length, raw, hash, read]) => ({ offset, length, raw, hash, read }))
+  const known = frames.map(([offset, length, raw, hash, read, print]) => ({ offset, length, raw, hash, read, ...(print === undefined ? {} : { print }) }))
   return { of, frames: known, lines: [], taken }
 }
 

@@ -7,6 +7,7 @@ import {
   ftruncateSync,
   openSync,
   readSync,
+  statfsSync,
   unlinkSync,
   writeSync,
   type BigIntStats,
@@ -14,7 +15,7 @@ import {
 import { isWhole, openDirect } from './direct-io.ts'
 import { deadMarks } from './frame.ts'
 import { EngineError, type TarFormat } from './protocol.ts'
-import { copyRange, punchHole } from './system-calls.ts'
+import { copyRange, punchHole, writeBehind } from './system-calls.ts'
 import { writeFailure } from './words.ts'
 
 const MiB = 1024 * 1024
@@ -78,17 +79,29 @@ export function scratchFile(path: string): number {
   })
 }
 
+/** On the file system of a file. */
+export function freeBytes(path: string): number {
+  const { bavail, bsize } = statfsSync(path)
+  return bavail * bsize
+}
+
 /** `path` is for telling. */
 export function writeAll(path: string, fd: number, bytes: Buffer, offset: number): void {
   for (let done = 0; done < bytes.length;)
     done += writing(path, () => writeSync(fd, bytes, done, bytes.length - done, offset + done))
 }
 
+/** So much is copied before the device is told to begin with it. */
+const copyStep = 16 * MiB
+
 /** Within the kernel where that can do it; `path` is the one written to. */
 export function copyBetween(path: string, from: number, offset: number, to: number, at: number, length: number): void {
   let done = 0
   try {
-    done = copyRange(from, offset, to, at, length)
+    for (let copied = -1; copied !== 0 && done < length; done += copied) {
+      copied = copyRange(from, offset + done, to, at + done, Math.min(length - done, copyStep))
+      writeBehind(to, at + done, copied)
+    }
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
     if (['ENOSPC', 'EDQUOT', 'EIO', 'EFBIG'].includes(code)) throw new EngineError(code, writeFailure(path, error))

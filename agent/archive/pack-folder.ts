@@ -3,6 +3,7 @@
 import { closeSync, constants, existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { entriesOf, ownFolders } from './folder-backup.ts'
+import { newKey } from './content-print.ts'
 import { FramePool } from './frame-pool.ts'
 import { OrderedSink } from './frame-sink.ts'
 import { IndexWriter } from './index-file.ts'
@@ -27,7 +28,7 @@ export async function packFolder(
   const pool = undo.use(new FramePool({ format: 'tar.zst', level, path: out }))
   const index = undo.adopt(new IndexWriter(scratchFile(`${out}.index`), out), (open) => open.close())
   const sink = new OrderedSink(pool, file, -1, 0)
-  const pass = new Pass({ pool, sink, before: null, index, remarks, pulse })
+  const pass = new Pass({ pool, sink, before: null, index, key: newKey(), remarks, pulse })
   try {
     await pass.run(contentOf(folder, undo))
   } catch (error) {

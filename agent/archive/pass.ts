@@ -10,7 +10,7 @@ import type { FramePool } from './frame-pool.ts'
 import type { FrameSink, Placed } from './frame-sink.ts'
 import { endsGroup, isLarge, overflows, weightOf } from './grouping.ts'
 import { encodeHead, paddedSize, typeflags } from './header.ts'
-import type { IndexWriter, Section } from './index-file.ts'
+import type { Frame, IndexWriter, Section } from './index-file.ts'
 import { openLarge, type LargeFile } from './large-file.ts'
 import type { AppendedFile } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
@@ -21,9 +21,11 @@ import type { FoundIn } from './sources.ts'
 export interface PassTools {
   pool: FramePool
   sink: FrameSink
-  /** What was there before, and the open file that holds its frames. */
-  before: { groups: Before; fd: number; isBackup: boolean } | null
+  /** What was there before. */
+  before: { groups: Before; isBackup: boolean } | null
   index: IndexWriter
+  /** Of prints of parts of large files. */
+  key: string
   remarks: Remarks
   pulse: Pulse
 }
@@ -163,25 +165,40 @@ export class Pass {
     if (met?.same) return this.#takeOver(of, met, [found, ...further], lines)
     const file = this.#open(found)
     if (!file) return this.#withoutFirst(of, further)
-    const { pool, sink, before } = this.#tools
+    const { pool, sink } = this.#tools
     await pool.room()
-    const placed = [sink.make({ type: 'bytes', bytes: file.head })]
+    const head = sink.make({ type: 'bytes', bytes: file.head })
     const earlier = met?.group.frames.slice(1) ?? []
-    for (const [at, extents] of file.chunks.entries()) {
+    const placed = [head, ...((await this.#keepParts(file, earlier)) ?? (await this.#readParts(file, earlier)))]
+    if (further.length > 0) placed.push(sink.make({ type: 'bytes', bytes: namesOf(file.entry, further) }))
+    this.#tellLarge(of, file, further, placed)
+  }
+
+  async #keepParts(file: LargeFile, before: Frame[]): Promise<Promise<Placed>[] | null> {
+    const { entry, opened, stored } = file
+    const isWhole = stored === entry.size
+    const kept = isWhole && (await this.#tools.sink.keep?.({ ...opened, size: stored, zeros: paddingOf(file), before }))
+    if (!kept) return null
+    this.#advance(stored)
+    return kept.map((part) => Promise.resolve(part))
+  }
+
+  async #readParts({ opened, chunks, ...file }: LargeFile, earlier: Frame[]): Promise<Promise<Placed>[]> {
+    const { pool, sink, key } = this.#tools
+    const placed: Promise<Placed>[] = []
+    for (const [at, extents] of chunks.entries()) {
       await pool.room()
       await this.#rest()
-      const zeros = at === file.chunks.length - 1 ? paddedSize(file.stored) - file.stored : 0
-      const frame = earlier[at]
-      const known = before && frame ? { fd: before.fd, frame } : null
-      const placing = sink.make({ type: 'chunk', fd: file.opened.fd, extents, zeros, before: known })
+      const zeros = at === chunks.length - 1 ? paddingOf(file) : 0
+      const before = earlier[at] ?? null
+      const placing = sink.make({ type: 'chunk', fd: opened.fd, extents, zeros, key, before })
       placing.then(
         ({ made }) => this.#advance(made.bytesRead),
         () => {},
       ) // the pool tells
       placed.push(placing)
     }
-    if (further.length > 0) placed.push(sink.make({ type: 'bytes', bytes: namesOf(file.entry, further) }))
-    this.#tellLarge(of, file, further, placed)
+    return placed
   }
 
   #open(found: FileEntry): LargeFile | null {
@@ -209,7 +226,7 @@ export class Pass {
 
   #takeOver(of: Section, { group }: Met, entries: Entry[], lines: string[]): void {
     const { sink, index, before } = this.#tools
-    const frames = sink.take(of, group.frames)
+    const frames = sink.take(group.frames)
     const taken = group.taken || before?.isBackup === true
     this.#inOrder(async () => {
       const bytes = this.#count(entries)
@@ -309,6 +326,10 @@ export class Pass {
     this.#parts += bytes
     this.#tools.pulse.bytes = this.counts.content_bytes + this.#parts
   }
+}
+
+function paddingOf({ stored }: Pick<LargeFile, 'stored'>): number {
+  return paddedSize(stored) - stored
 }
 
 function namesOf(file: FileEntry, further: Entry[]): Buffer {

@@ -17,6 +17,7 @@ const copyFileRange = libc.func(
   'int64_t copy_file_range(int from, int64_t *fromAt, int to, int64_t *toAt, uint64_t length, uint32_t flags)',
 )
 const fallocate = libc.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)')
+const ioctl = libc.func('int ioctl(int fd, unsigned long request, ...)')
 const fcntl = libc.func('int fcntl(int fd, int command, ...)')
 
 /** <fcntl.h>: paths are relative to the working directory; a link itself is meant. */
@@ -99,6 +100,11 @@ export function setAttribute(fd: number, name: string, bytes: Buffer): void {
 const SYNC_FILE_RANGE_WAIT_BEFORE = 1
 const SYNC_FILE_RANGE_WRITE = 2
 
+/** Lets the device begin with what was written, instead of waiting for the end. */
+export function writeBehind(fd: number, offset: number, length: number): void {
+  syncFileRange(fd, offset, length, SYNC_FILE_RANGE_WRITE)
+}
+
 /** Begins to write what is dirty: a later store through mmap into it then moves the file's time. */
 export function beginWriteBack(fd: number): void {
   syncFileRange(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE)
@@ -119,6 +125,18 @@ export function copyRange(from: number, fromAt: number, to: number, toAt: number
     copied += step
   }
   return copied
+}
+
+/** <linux/fs.h>, as most processors have it; others refuse it. */
+const FICLONERANGE = 0x4020940d
+
+/**
+ * Lets `to` share the blocks of an open file from its beginning to its end, from `at` on, which is a block border at or behind the end of
+ * `to`; false where the file system cannot, or both are not on the same.
+ */
+export function shareBlocks(from: number, to: number, at: number): boolean {
+  const range = new BigUint64Array([BigInt(from), 0n, 0n, BigInt(at)])
+  return ioctl(to, FICLONERANGE, 'uint64_t *', range) === 0
 }
 
 /** <linux/stat.h> */

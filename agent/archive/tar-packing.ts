@@ -4,10 +4,12 @@ import { closeSync } from 'node:fs'
 import { Before } from './before.ts'
 import { Exclusion } from './exclude.ts'
 import { FramePool, type Thread } from './frame-pool.ts'
-import { LaterSink, OrderedSink, type FrameSink } from './frame-sink.ts'
+import { assemble } from './assemble.ts'
+import { newKey } from './content-print.ts'
+import { OrderedSink, SpoolSink, type FrameSink } from './frame-sink.ts'
 import { fingerprintOf, IndexWriter, type IndexReader, type Frame } from './index-file.ts'
 import { indexPathOf } from './index-path.ts'
-import { OutFile, scratchFile } from './out-file.ts'
+import { freeBytes, OutFile, scratchFile } from './out-file.ts'
 import { Pass, type PassTools } from './pass.ts'
 import { openPrevious, type Previous } from './previous.ts'
 import type { Packing } from './pack.ts'
@@ -28,6 +30,7 @@ export class TarPacking implements Packing {
   readonly #out: OutFile
   readonly #pool: FramePool
   readonly #previous: Previous | null
+  readonly #key: string
   readonly #undo = new DisposableStack()
   /** Of the first pass, when a second one follows. */
   #first: { index: IndexReader; length: number } | undefined
@@ -48,15 +51,13 @@ export class TarPacking implements Packing {
     this.#out = this.#undo.adopt(new OutFile(request.out), (out) => out.close())
     this.#ground.excluded.push(this.#out.stat())
     this.#previous = this.#openPrevious()
+    this.#key = this.#previous?.index.summary.key ?? newKey()
     this.#pool = new FramePool({ format: request.format, level: request.level, path: request.out }, threads)
   }
 
   async readAhead(): Promise<void> {
-    const index = this.#undo.adopt(
-      new IndexWriter(scratchFile(`${this.#request.out}.ahead`), this.#request.out),
-      (writer) => writer.close(),
-    )
-    const sink = new OrderedSink(this.#pool, this.#out, this.#previous?.fd ?? -1, this.#today())
+    const index = this.#scratchIndex('ahead')
+    const sink = this.#sink()
     const unheard = new Remarks(() => {}) // whatever is wrong is met once more
     const pass = new Pass(this.#tools(sink, this.#beforeOfPrevious(), index, unheard))
     await pass.run(walkAll(this.#ground, new Exclusion(this.#request.patterns)))
@@ -66,33 +67,51 @@ export class TarPacking implements Packing {
   }
 
   async read(): Promise<() => Promise<PackResult>> {
-    const { append, patterns } = this.#request
-    const exclusion = new Exclusion(patterns)
     const index = this.#undo.adopt(
       IndexWriter.at(indexPathOf(this.#request.out), Number(this.#out.stat().mode & 0o777n)),
       (writer) => writer.close(),
     )
     this.#ground.excluded.push(index.stat())
-    const first = this.#first
-    const later = first && this.#laterSink(first.length)
-    const sink = later ?? new OrderedSink(this.#pool, this.#out, this.#previous?.fd ?? -1, this.#today())
-    const before = first
-      ? {
-          groups: new Before(first.index.groups(), ({ frames }) => later?.kill(frames)),
-          fd: this.#out.fd,
-          isBackup: false,
-        }
-      : this.#beforeOfPrevious()
-    const pass = new Pass(this.#tools(sink, before, index, this.#remarks))
+    return this.#first ? this.#readAgain(this.#first, index) : this.#readOnce(index)
+  }
+
+  async #readOnce(index: IndexWriter): Promise<() => Promise<PackResult>> {
+    const sink = this.#sink()
+    const pass = await this.#readAll(this.#tools(sink, this.#beforeOfPrevious(), index, this.#remarks))
+    return async () => this.#finish(index, pass, await sink.length())
+  }
+
+  /** Only what has changed since the first time. */
+  async #readAgain(
+    { index: first, length }: { index: IndexReader; length: number },
+    index: IndexWriter,
+  ): Promise<() => Promise<PackResult>> {
+    const spool = scratchFile(`${this.#request.out}.spool`)
+    this.#undo.defer(() => closeSync(spool))
+    const dead: Frame[] = []
+    const groups = new Before(first.groups(), ({ frames }) => dead.push(...frames))
+    const sink = new SpoolSink(this.#pool, spool, this.#today(), freeBytes(this.#request.out) / 2)
+    const found = this.#scratchIndex('again')
+    const pass = await this.#readAll(this.#tools(sink, { groups, isBackup: false }, found, this.#remarks))
+    return async () => {
+      found.finish(this.#summary(length, noFrame))
+      const { format } = this.#request
+      const [pool, out, today, beat] = [this.#pool, this.#out, this.#today(), () => this.#rest()]
+      const { unread } = sink
+      const assembly = { pool, out, format, spool, length, unread, key: this.#key, dead, today, index, beat }
+      return this.#finish(index, pass, await assemble(assembly, found.reader().groups()))
+    }
+  }
+
+  async #readAll(tools: PassTools): Promise<Pass> {
+    const { append, patterns } = this.#request
+    const exclusion = new Exclusion(patterns)
+    const pass = new Pass(tools)
     await pass.run(walkAll(this.#ground, exclusion))
     await pass.end(append, BigInt(this.#now.getTime()) * 1_000_000n)
     if (patterns.length > 0) this.#remarks.onAll('note', exclusion.inWords())
     this.#remarks.end()
-    return async () => {
-      const length =
-        sink instanceof LaterSink ? await sink.assemble(this.#request.format, () => this.#rest()) : await sink.length()
-      return this.#finish(index, pass, length)
-    }
+    return pass
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -126,14 +145,18 @@ export class TarPacking implements Packing {
     }
   }
 
-  #laterSink(length: number): LaterSink {
-    const spool = scratchFile(`${this.#request.out}.spool`)
-    this.#undo.defer(() => closeSync(spool))
-    return new LaterSink(this.#pool, this.#out, spool, length, this.#today())
+  #sink(): OrderedSink {
+    return new OrderedSink(this.#pool, this.#out, this.#previous?.fd ?? -1, this.#today())
+  }
+
+  /** Gone with this process, whatever ends it. */
+  #scratchIndex(name: string): IndexWriter {
+    const { out } = this.#request
+    return this.#undo.adopt(new IndexWriter(scratchFile(`${out}.${name}`), out), (writer) => writer.close())
   }
 
   #tools(sink: FrameSink, before: PassTools['before'], index: IndexWriter, remarks: Remarks): PassTools {
-    return { pool: this.#pool, sink, before, index, remarks, pulse: this.#pulse }
+    return { pool: this.#pool, sink, before, index, key: this.#key, remarks, pulse: this.#pulse }
   }
 
   #openPrevious(): Previous | null {
@@ -148,9 +171,7 @@ export class TarPacking implements Packing {
   }
 
   #beforeOfPrevious(): PassTools['before'] {
-    return (
-      this.#previous && { groups: new Before(this.#previous.index.groups()), fd: this.#previous.fd, isBackup: true }
-    )
+    return this.#previous && { groups: new Before(this.#previous.index.groups()), isBackup: true }
   }
 
   #today(): number {
@@ -161,7 +182,7 @@ export class TarPacking implements Packing {
     const { format, level } = this.#request
     const made_at = this.#now.toISOString()
     const full_read_at = this.#previous?.index.summary.full_read_at ?? made_at
-    return { format, level, archive_bytes, made_at, full_read_at, last }
+    return { format, level, archive_bytes, made_at, full_read_at, last, key: this.#key }
   }
 }
 
