@@ -3,8 +3,11 @@
 import { BLOCK, paddedSize } from './header.ts'
 import { CHUNK, LARGEST } from './frame.ts'
 
-/** Bytes of tar that a group has on average. Half of it costs 2 % more space; twice of it, twice the work for one changed file. */
-const usual = 1024 * 1024
+/**
+ * Bytes of tar that a group has on average. Four times of it saves 1.1 % of space, and takes twice as long for what a day changes, half
+ * as long again of it while the stack is stopped.
+ */
+const usual = 256 * 1024
 
 /** Larger files are a group each, in chunks. */
 export function isLarge(size: number): boolean {
