@@ -2,7 +2,8 @@
 // holds is made what readers skip. Needs nothing of the sources.
 import type { FramePool } from './frame-pool.ts'
 import { OrderedSink } from './frame-sink.ts'
-import type { Frame, Group, IndexWriter } from './index-file.ts'
+import type { Frame, Group } from './index-file.ts'
+import type { IndexWriter } from './index-writer.ts'
 import type { OutFile } from './out-file.ts'
 import type { TarFormat } from './protocol.ts'
 

@@ -2,7 +2,7 @@
 // nothing that a backup holds, and nothing that lay there before, leads elsewhere.
 import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync } from 'node:fs'
 import { setTime } from './system-calls.ts'
-import { bytes } from './walk.ts'
+import { bytes } from './names.ts'
 
 interface Step {
   base: string

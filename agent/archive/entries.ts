@@ -6,7 +6,8 @@ import { EngineError, type PackResult } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
 import type { Remarks } from './remarks.ts'
 import { attributesOf } from './system-calls.ts'
-import { bytes, type Found } from './walk.ts'
+import { bytes } from './names.ts'
+import type { Found } from './walk.ts'
 import { reasonOf } from './words.ts'
 
 export class Entries {

@@ -18,7 +18,7 @@ import { FileContent } from './file-content.ts'
 import { setByDescriptor, setOfLink, setOfSpecial, type Lost } from './set-metadata.ts'
 import { makeSpecial, writeBehind } from './system-calls.ts'
 import type { TarHead } from './tar-head.ts'
-import { bytes } from './walk.ts'
+import { bytes } from './names.ts'
 
 export interface EntryMakerOptions {
   /** An open folder, which stays its owner's. */

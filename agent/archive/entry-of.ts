@@ -5,7 +5,8 @@ import type { Entry } from './frame-jobs.ts'
 import { seenOf } from './read-file.ts'
 import type { Remarks } from './remarks.ts'
 import type { FoundIn } from './sources.ts'
-import { bytes, type Found } from './walk.ts'
+import { bytes } from './names.ts'
+import type { Found } from './walk.ts'
 
 export type FoundEntry = Exclude<Entry, { kind: 'made' | 'hardLink' }>
 

@@ -1,7 +1,7 @@
 // Leaves out what exclude patterns name, as git does with a .gitignore at the top of each source.
 import ignore, { type Ignore } from 'ignore'
 import { counted } from 'db/domain/size'
-import { latin1 } from './walk.ts'
+import { latin1 } from './names.ts'
 
 /** It remembers every path it was asked about, which is of no use to a walk that meets each but once. */
 const askedAtMost = 2_000

@@ -2,7 +2,7 @@
 import { BLOCK } from './header.ts'
 import type { Extent } from './system-calls.ts'
 import { extentsOf, type TarHead } from './tar-head.ts'
-import { Malformed } from './tar-reader.ts'
+import { Malformed } from './malformed.ts'
 
 /** The map of a file in more parts is not read. Ours have at most 10,000. */
 const longestMap = 32 * 1024 * 1024

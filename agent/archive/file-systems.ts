@@ -1,6 +1,6 @@
 // What kind of file system an entry is on, and what that says of its times and inode numbers.
 import { statfsSync } from 'node:fs'
-import { bytes } from './walk.ts'
+import { bytes } from './names.ts'
 
 /** <linux/magic.h>. Not among them: tmpfs (its files go with the mount), network and FUSE file systems. */
 const trusted: Record<number, string> = {

@@ -1,6 +1,7 @@
 // What a folder backup holds, in the order in which all formats have it: the stack, then `_volumes`, then `_archive`.
 import { closeSync, constants, lstatSync, readdirSync } from 'node:fs'
-import { bytes, latin1, openFolder, walk, type Found, type Unvisited } from './walk.ts'
+import { bytes, latin1 } from './names.ts'
+import { openFolder, walk, type Found, type Unvisited } from './walk.ts'
 
 /** Folders that belong to no source. In a tar they are but part of names. */
 export const ownFolders = ['_volumes', '_archive']

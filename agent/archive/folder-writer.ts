@@ -26,7 +26,8 @@ import type { AppendedFile } from './protocol.ts'
 import type { Remarks } from './remarks.ts'
 import { makeSpecial, setAttribute, setLinkTime, setTime } from './system-calls.ts'
 import { FolderStack, TreeHash } from './tree-hash.ts'
-import { bytes, latin1, openFolder, type OpenFolder } from './walk.ts'
+import { bytes, latin1 } from './names.ts'
+import { openFolder, type OpenFolder } from './walk.ts'
 
 const MiB = 1024 * 1024
 /** Zeros of this length, aligned, become a hole where the source has some. */

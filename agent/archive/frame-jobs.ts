@@ -2,7 +2,7 @@
 import type { Frame } from './index-file.ts'
 import type { TarFormat } from './protocol.ts'
 import type { Extent } from './system-calls.ts'
-import type { UnpackAnswer, UnpackChunkJob, UnpackJob, UnpackTarget } from './unpack-jobs.ts'
+import type { UnpackAnswer, UnpackChunkJob, UnpackJob, UnpackTo } from './unpack-jobs.ts'
 
 /** How an entry was when it was looked at. Names and targets are bytes as latin1. */
 export interface Seen {
@@ -41,6 +41,8 @@ export interface FrameTarget {
   level: number
   /** For telling. */
   path: string
+  /** For frames that are read back, not made. */
+  takes?: { unpackTo: UnpackTo | null }
 }
 
 /** Whole entries in one frame. */
@@ -98,11 +100,13 @@ export interface CheckJob {
 
 export type MakeJob = GroupJob | BytesJob | ChunkJob | SpooledJob
 
-export type Job = MakeJob | CopyJob | CheckJob | UnpackJob | UnpackChunkJob
+export type TakeJob = CheckJob | UnpackJob | UnpackChunkJob
+
+export type Job = MakeJob | CopyJob | TakeJob
 
 export type ToWorker =
   /** Comes first. */
-  | { type: 'target'; target: FrameTarget & Partial<UnpackTarget> }
+  | { type: 'target'; target: FrameTarget }
   /** The target may go. */
   | { type: 'leave' }
   | { type: 'end' }
@@ -152,9 +156,10 @@ export interface Checked {
   failure: { code: string; message: string } | null
 }
 
+export type Taken = { type: 'checked'; checked: Checked } | { type: 'unpacked'; answer: UnpackAnswer }
+
 export type FromWorker =
-  | { type: 'checked'; id: number; checked: Checked }
-  | { type: 'unpacked'; id: number; answer: UnpackAnswer }
+  | (Taken & { id: number })
   | { type: 'made'; id: number; made: Made }
   | { type: 'written'; id: number }
   /** Ends the archive. */

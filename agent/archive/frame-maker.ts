@@ -1,7 +1,6 @@
 // What a thread of the archive process does: it reads entries, makes frames of them, and writes each where it is told to.
 import { write as writeLater } from 'node:fs'
 import { createHash } from 'node:crypto'
-import { checkFrame } from './check-frame.ts'
 import { blockBuffer } from './direct-io.ts'
 import { codecOf } from './frame.ts'
 import {
@@ -15,13 +14,12 @@ import {
   type SpooledJob,
   type ToWorker,
 } from './frame-jobs.ts'
-import { FrameReader } from './frame-reader.ts'
+import type { FrameTaker } from './frame-taker.ts'
 import { copyBetween } from './out-file.ts'
 import { EngineError } from './protocol.ts'
 import { Raw } from './raw.ts'
 import { readChunk, sameAsBefore } from './read-chunk.ts'
 import { readGroup } from './read-group.ts'
-import { UnpackHand, type UnpackTarget } from './unpack-jobs.ts'
 import { writeFailure } from './words.ts'
 
 /** Of tar that is put aside. */
@@ -33,8 +31,8 @@ export class FrameMaker {
   #path = ''
   #codec = plain
   #aimed = ''
-  #reader = new FrameReader(this.#path, this.#codec)
-  #hand: UnpackHand | undefined
+  #taker: FrameTaker | undefined
+  #loading: Promise<void> | undefined
   /** Frames that wait to be told where they go, and buffers that wait for frames. */
   readonly #waiting = new Map<number, { bytes: Buffer; length: number } | CopyJob>()
   readonly #idle: Buffer[] = []
@@ -46,6 +44,11 @@ export class FrameMaker {
   }
 
   hear(message: Exclude<ToWorker, { type: 'end' }>): void {
+    if (this.#loading) void this.#loading.then(() => this.#do(message))
+    else this.#do(message)
+  }
+
+  #do(message: Exclude<ToWorker, { type: 'end' }>): void {
     if (message.type === 'target') return this.#aim(message.target)
     if (message.type === 'leave') return this.#leave()
     const { id } = message
@@ -61,28 +64,33 @@ export class FrameMaker {
     }
   }
 
-  #aim({ format, level, path, unpackTo }: FrameTarget & Partial<UnpackTarget>): void {
+  #aim({ format, level, path, takes }: FrameTarget): void {
     this.#path = path
     const aimed = `${format} ${level}`
     if (aimed !== this.#aimed) this.#codec = codecOf(format, level)
     this.#aimed = aimed
-    this.#reader = new FrameReader(path, this.#codec)
-    if (unpackTo) this.#hand = new UnpackHand(path, unpackTo, this.#codec)
+    if (takes) this.#loading = this.#loadTaker(takes)
+  }
+
+  /** Only when it is asked for: without it, threads that make frames start in two thirds of the time. */
+  async #loadTaker({ unpackTo }: Required<FrameTarget>['takes']): Promise<void> {
+    const { FrameTaker } = await import('./frame-taker.ts')
+    this.#taker = new FrameTaker(this.#path, this.#codec, unpackTo)
+    this.#loading = undefined
   }
 
   #leave(): void {
-    this.#hand?.leave()
-    this.#hand = undefined
+    this.#taker?.leave()
+    this.#taker = undefined
   }
 
   #begin(id: number, job: Job): void {
     switch (job.type) {
       case 'check':
-        return this.#send({ type: 'checked', id, checked: checkFrame(job, this.#reader, this.#path) })
       case 'unpack':
       case 'unpackChunk':
-        if (!this.#hand) throw new Error('there is no folder to unpack into')
-        return this.#send({ type: 'unpacked', id, answer: this.#hand.do(job) })
+        if (!this.#taker) throw new Error('frames were not to be read back')
+        return this.#send({ ...this.#taker.take(job), id })
       case 'copy':
         this.#waiting.set(id, job)
         return

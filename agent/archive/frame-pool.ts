@@ -4,11 +4,14 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Checked, CheckJob, CopyJob, FrameTarget, FromWorker, Job, Made, MakeJob, ToWorker } from './frame-jobs.ts'
+import { CHUNK } from './frame.ts'
+import { weightOf } from './grouping.ts'
 import { EngineError } from './protocol.ts'
-import type { UnpackAnswer, UnpackChunkJob, UnpackJob, UnpackTarget } from './unpack-jobs.ts'
+import type { UnpackAnswer, UnpackChunkJob, UnpackJob } from './unpack-jobs.ts'
 
-/** Jobs a thread has before it, so that it never waits for the next, and holds no more than memory should. */
-const ahead = 3
+/** Jobs a thread has before it, and the bytes of tar they become: it never waits for the next, and holds no more than memory should. */
+const jobsAhead = 12
+const bytesAhead = 3 * CHUNK
 
 /** What there is to a worker. */
 export interface Thread {
@@ -28,6 +31,7 @@ const idle: Thread[] = []
 
 interface Pending {
   worker: Thread
+  bytes: number
   made(made: Made | Checked | UnpackAnswer): void
   written(): void
   failed(error: unknown): void
@@ -45,11 +49,12 @@ export class FramePool implements AsyncDisposable {
   readonly #workers: Thread[]
   readonly #load = new Map<Thread, number>()
   readonly #pending = new Map<number, Pending>()
+  #bytes = 0
   #ids = 0
   #failure: { error: unknown } | undefined
   #waiting: (() => void)[] = []
 
-  constructor(target: FrameTarget & Partial<UnpackTarget>, threads = threadsOfAllCores()) {
+  constructor(target: FrameTarget, threads = threadsOfAllCores()) {
     this.#workers = threads
     for (const worker of this.#workers) {
       worker.ref()
@@ -62,7 +67,8 @@ export class FramePool implements AsyncDisposable {
 
   /** All threads have as much before them as they should. */
   get full(): boolean {
-    return this.#pending.size >= this.#workers.length * ahead
+    const each = 1 / this.#workers.length
+    return this.#pending.size * each >= jobsAhead || this.#bytes * each >= bytesAhead
   }
 
   /** Settles when there is room for one more; rejects once a frame could not be made or written. */
@@ -153,7 +159,9 @@ export class FramePool implements AsyncDisposable {
       made.reject(error)
       written.reject(error)
     }
-    this.#pending.set(id, { worker, made: made.resolve, written: written.resolve, failed })
+    const bytes = bytesOf(asked.job)
+    this.#bytes += bytes
+    this.#pending.set(id, { worker, bytes, made: made.resolve, written: written.resolve, failed })
     tell(worker, { ...asked, id })
     return { id, worker, made: made.promise, written: written.promise }
   }
@@ -178,9 +186,12 @@ export class FramePool implements AsyncDisposable {
   }
 
   #end(id: number): void {
-    const worker = this.#pending.get(id)?.worker
+    const pending = this.#pending.get(id)
     this.#pending.delete(id)
-    if (worker) this.#load.set(worker, (this.#load.get(worker) ?? 1) - 1)
+    if (!pending) return
+    const { worker, bytes } = pending
+    this.#bytes -= bytes
+    this.#load.set(worker, (this.#load.get(worker) ?? 1) - 1)
     this.#wake()
   }
 
@@ -198,6 +209,22 @@ export class FramePool implements AsyncDisposable {
     const waiting = this.#waiting
     this.#waiting = []
     for (const done of waiting) done()
+  }
+}
+
+/** Bytes of tar that are held until they are written, about. */
+function bytesOf(job: Job): number {
+  switch (job.type) {
+    case 'group':
+      return job.entries.reduce((sum, entry) => sum + weightOf(entry.kind === 'file' ? entry.size : 0), 0)
+    case 'chunk':
+      return CHUNK
+    case 'bytes':
+      return job.bytes.length
+    case 'spooled':
+      return job.length
+    default:
+      return 0
   }
 }
 

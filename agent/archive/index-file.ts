@@ -10,10 +10,9 @@
 // A name is text, or {"bytes": base64} where it is not UTF-8; times are ns since 1970 as text; days are since 1970. An entry that
 // is the same has the same line: packing compares text. Behind the lines, in a skippable frame, the summary, and the
 // SHA-256 of everything before it.
-import { closeSync, fchmodSync, fstatSync, fsyncSync, openSync, readSync, type BigIntStats } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import zstd from 'zstd-napi/binding.js'
-import { writeAll, writing } from './out-file.ts'
 import type { TarFormat } from './protocol.ts'
 
 export interface Frame {
@@ -60,99 +59,10 @@ export interface IndexSummary {
 }
 
 const MiB = 1024 * 1024
-const summaryMagic = 0x184d2a51
-const hashLength = 32
+export const summaryMagic = 0x184d2a51
+export const hashLength = 32
 /** Longest line that is believed: 64 KiB of name and of target, escaped, and some. */
 const longestLine = MiB
-
-export class IndexWriter {
-  readonly #path: string
-  readonly #fd: number
-  readonly #hash = createHash('sha256')
-  readonly #context = new zstd.CCtx()
-  #lines: string[] = []
-  #length = 0
-  readonly #frames: Frame[] = []
-  entries = 0
-  bytes = 0
-
-  /** Replaces what is there; who may read it are those of `mode`. */
-  static at(path: string, mode: number): IndexWriter {
-    const fd = writing(path, () => openSync(path, 'w+', 0o600))
-    writing(path, () => fchmodSync(fd, mode))
-    return new IndexWriter(fd, path)
-  }
-
-  /** Into an open file, which it closes; `path` is for telling. */
-  constructor(fd: number, path: string) {
-    this.#fd = fd
-    this.#path = path
-    this.#context.setParameter(zstd.CParameter.compressionLevel, 3)
-    this.#context.setParameter(zstd.CParameter.checksumFlag, 1)
-  }
-
-  group({ of, frames, lines, taken }: Group): void {
-    const told = frames.map(({ offset, length, raw, hash, read, print }) => [offset, length, raw, hash, read, ...(print === undefined ? [] : [print])])
-    this.#line(JSON.stringify({ frames: told, of, ...(taken ? { taken } : {}) }))
-    for (const line of lines) this.#line(line)
-    this.#frames.push(...frames)
-    this.entries += lines.length
-  }
-
-  /** Everything stands in the file afterwards; flushing it is the caller's. */
-  finish(summary: Omit<IndexSummary, 'version' | 'entries'>): void {
-    this.#flush()
-    const text = Buffer.from(JSON.stringify({ version: 2, ...summary, entries: this.entries }))
-    const head = Buffer.alloc(8)
-    head.writeUInt32LE(summaryMagic, 0)
-    head.writeUInt32LE(text.length + hashLength, 4)
-    this.#write(Buffer.concat([head, text]))
-    this.#write(this.#hash.copy().digest())
-  }
-
-  /** Of the file, so that it never becomes part of the backup. */
-  stat(): BigIntStats {
-    return fstatSync(this.#fd, { bigint: true })
-  }
-
-  framesByPlace(): Frame[] {
-    return this.#frames.toSorted((a, b) => a.offset - b.offset)
-  }
-
-  flush(): void {
-    writing(this.#path, () => fsyncSync(this.#fd))
-  }
-
-  /** Of what was finished. The file stays this one's. */
-  reader(): IndexReader {
-    return new IndexReader(this.#fd, readSummary(this.#fd))
-  }
-
-  close(): void {
-    closeSync(this.#fd)
-  }
-
-  #line(line: string): void {
-    this.#lines.push(line)
-    this.#length += line.length
-    if (this.#length >= MiB) this.#flush()
-  }
-
-  #flush(): void {
-    if (this.#lines.length === 0) return
-    const text = Buffer.from(this.#lines.join('\n') + '\n')
-    const out = Buffer.allocUnsafe(zstd.compressBound(text.length))
-    this.#write(out.subarray(0, this.#context.compress2(out, text)))
-    this.#lines = []
-    this.#length = 0
-  }
-
-  #write(bytes: Buffer): void {
-    this.#hash.update(bytes)
-    writeAll(this.#path, this.#fd, bytes, this.bytes)
-    this.bytes += bytes.length
-  }
-}
 
 /** The index is damaged, or of a version this one does not know. */
 export class BadIndex extends Error {
@@ -170,7 +80,8 @@ export function openIndex(path: string): IndexReader {
   }
 }
 
-function readSummary(fd: number): { summary: IndexSummary; linesEnd: number } {
+/** Throws BadIndex, or a system error. */
+export function readSummary(fd: number): { summary: IndexSummary; linesEnd: number } {
   const size = fstatSync(fd).size
   const hash = createHash('sha256')
   const buffer = Buffer.allocUnsafe(MiB)

@@ -2,7 +2,7 @@
 // is what was found, or what has taken its place without any link on the way.
 import { closeSync, constants, fstatSync, openSync, type BigIntStats } from 'node:fs'
 import type { Seen } from './frame-jobs.ts'
-import { bytes } from './walk.ts'
+import { bytes } from './names.ts'
 
 /** The kernel takes paths of up to 4,095 bytes. */
 const longest = 4000

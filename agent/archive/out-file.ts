@@ -15,16 +15,21 @@ import {
 import { isWhole, openDirect } from './direct-io.ts'
 import { deadMarks } from './frame.ts'
 import { EngineError, type TarFormat } from './protocol.ts'
-import { copyRange, punchHole, writeBehind } from './system-calls.ts'
+import { allocate, copyRange, punchHole, writeBehind } from './system-calls.ts'
 import { writeFailure } from './words.ts'
 
 const MiB = 1024 * 1024
+
+/** What is too much of it is cut off in the end. */
+const allocatedAhead = 64 * MiB
 
 export class OutFile {
   readonly path: string
   readonly fd: number
   /** The same past the page cache, for whole blocks alone. */
   readonly direct: number | null
+  /** Blocks are given out ahead up to here; infinite where they are not. */
+  #allocated = Infinity
 
   /** Replaces the content of an existing file; it is the caller who makes and removes files. */
   constructor(path: string) {
@@ -37,9 +42,20 @@ export class OutFile {
     return fstatSync(this.fd, { bigint: true })
   }
 
+  /** For a file of which most is written past the page cache: such writes wait for each other where they make it longer. */
+  allocateAhead(): void {
+    this.#allocated = 0
+  }
+
   /** The descriptor to write this range by. */
   fdFor(offset: number, length: number): number {
-    return this.direct !== null && isWhole(offset, length) ? this.direct : this.fd
+    if (this.direct === null || !isWhole(offset, length)) return this.fd
+    const end = offset + length
+    if (end > this.#allocated) {
+      allocate(this.fd, offset, Math.max(length, allocatedAhead))
+      this.#allocated = Math.max(end, offset + allocatedAhead)
+    }
+    return this.direct
   }
 
   write(bytes: Buffer, offset: number): void {

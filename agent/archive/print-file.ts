@@ -10,7 +10,6 @@ import { groupsIn, openIndexOf } from './index-of.ts'
 import { openReading } from './open-reading.ts'
 import { EngineError } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
-import { readEntries } from './read-entries.ts'
 import { partsOf } from './selection.ts'
 import { TarEntries, type TarTaker } from './tar-entries.ts'
 import type { TarHead } from './tar-head.ts'
@@ -33,6 +32,8 @@ export async function printFile(
   let found = new Printer(wanted, write)
   if (opened && indexed?.index) readGroupOf(file, opened.fd, indexed.index, found)
   else {
+    // loads what reading all of it takes, which to print one file by its index does not
+    const { readEntries } = await import('./read-entries.ts')
     await readEntries(file, format, found, pulse)
     if (found.linkedTo !== undefined) {
       found = new Printer(found.linkedTo, write)

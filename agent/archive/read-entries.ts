@@ -10,7 +10,8 @@ import type { Pulse } from './pulse.ts'
 import { dataExtents } from './system-calls.ts'
 import { TarEntries, type TarTaker } from './tar-entries.ts'
 import { decodeRecords, type HeadKind, type TarHead } from './tar-head.ts'
-import { bytes, type Found } from './walk.ts'
+import { bytes } from './names.ts'
+import type { Found } from './walk.ts'
 import { printable, reasonOf } from './words.ts'
 
 const MiB = 1024 * 1024

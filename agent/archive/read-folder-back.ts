@@ -7,7 +7,8 @@ import { EngineError, type VerifyResult } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
 import { syncFileSystem } from './system-calls.ts'
 import { FolderStack, TreeHash } from './tree-hash.ts'
-import { bytes, type Found } from './walk.ts'
+import { bytes } from './names.ts'
+import type { Found } from './walk.ts'
 import { printable, reasonOf, writeFailure } from './words.ts'
 
 /** `flush`: it was written just now. */

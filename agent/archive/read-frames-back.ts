@@ -21,7 +21,7 @@ export async function readFramesBack(
   const damaged = (why: string) => new EngineError('CORRUPT', `${file} is damaged: ${why}`)
   const size_bytes = fstatSync(fd).size
   if (size_bytes !== archive_bytes) throw damaged(`it has ${size_bytes} bytes where ${archive_bytes} were written`)
-  await using pool = new FramePool({ format, level, path: file })
+  await using pool = new FramePool({ format, level, path: file, takes: { unpackTo: null } })
   const frames: Frame[] = []
   let content_bytes = 0
   let failure: EngineError | undefined

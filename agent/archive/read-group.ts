@@ -7,7 +7,7 @@ import { openEntry } from './open-entry.ts'
 import type { Raw } from './raw.ts'
 import { failure, look, lookAgain } from './read-file.ts'
 import { dataExtents, type Extent } from './system-calls.ts'
-import { latin1 } from './walk.ts'
+import { latin1 } from './names.ts'
 
 /** Entries that cannot be read are left out, and told of in `made`; the tar is well-formed whatever becomes of them. */
 export function readGroup({ entries, last }: GroupJob, raw: Raw, made: Made): void {

@@ -5,7 +5,8 @@ import type { Exclusion } from './exclude.ts'
 import { ownFolders } from './folder-backup.ts'
 import { EngineError, type Source } from './protocol.ts'
 import type { Remarks } from './remarks.ts'
-import { bytes, latin1, openFolder, throughDescriptors, walk, type Found, type Unvisited } from './walk.ts'
+import { bytes, latin1 } from './names.ts'
+import { openFolder, throughDescriptors, walk, type Found, type Unvisited } from './walk.ts'
 import { reasonOf } from './words.ts'
 
 export interface Root {

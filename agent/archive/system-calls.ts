@@ -174,6 +174,11 @@ export function addressOf(buffer: Buffer): number {
 const FALLOC_FL_KEEP_SIZE = 1
 const FALLOC_FL_PUNCH_HOLE = 2
 
+/** Gives a range its blocks, and the file its length; where the file system cannot, or is full, it is left to those who write. */
+export function allocate(fd: number, offset: number, length: number): void {
+  fallocate(fd, 0, offset, length)
+}
+
 /** Makes a range read as zeros and gives its blocks back; false where the file system cannot. */
 export function punchHole(fd: number, offset: number, length: number): boolean {
   return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length) === 0

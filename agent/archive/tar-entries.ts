@@ -2,7 +2,7 @@
 // made, it reads what others make, too.
 import { BLOCK, paddedSize } from './header.ts'
 import { applyRecords, decodeBlock, decodeRecords, extentsOf, gnuSparse, type TarHead } from './tar-head.ts'
-import { Malformed } from './tar-reader.ts'
+import { Malformed } from './malformed.ts'
 
 export interface TarTaker {
   entry(head: TarHead): void

@@ -2,7 +2,7 @@
 // Names are bytes as latin1. Formats: POSIX.1-2017 pax; "GNU tar: Basic Tar Format", "Storing Sparse Files".
 import { BLOCK } from './header.ts'
 import type { Extent } from './system-calls.ts'
-import { Malformed } from './tar-reader.ts'
+import { Malformed } from './malformed.ts'
 
 export type HeadKind =
   'file' | 'hardLink' | 'symlink' | 'characterDevice' | 'blockDevice' | 'directory' | 'fifo' | 'unknown'

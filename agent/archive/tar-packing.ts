@@ -7,7 +7,8 @@ import { FramePool, type Thread } from './frame-pool.ts'
 import { assemble } from './assemble.ts'
 import { newKey } from './content-print.ts'
 import { OrderedSink, SpoolSink, type FrameSink } from './frame-sink.ts'
-import { fingerprintOf, IndexWriter, type IndexReader, type Frame } from './index-file.ts'
+import { fingerprintOf, type IndexReader, type Frame } from './index-file.ts'
+import { IndexWriter } from './index-writer.ts'
 import { indexPathOf } from './index-path.ts'
 import { freeBytes, OutFile, scratchFile } from './out-file.ts'
 import { Pass, type PassTools } from './pass.ts'
@@ -51,6 +52,7 @@ export class TarPacking implements Packing {
     this.#out = this.#undo.adopt(new OutFile(request.out), (out) => out.close())
     this.#ground.excluded.push(this.#out.stat())
     this.#previous = this.#openPrevious()
+    if (!this.#previous) this.#out.allocateAhead()
     this.#key = this.#previous?.index.summary.key ?? newKey()
     this.#pool = new FramePool({ format: request.format, level: request.level, path: request.out }, threads)
   }

@@ -3,11 +3,7 @@
 // loses pax values with a newline in them, and makes an event emitter for each of a million entries.
 import { Header } from 'tar'
 import { BLOCK, paddedSize, typeflags } from './header.ts'
-
-/** The bytes are not a well-formed tar. */
-export class Malformed extends Error {
-  override name = 'Malformed'
-}
+import { Malformed } from './malformed.ts'
 
 /** pax headers hold names of at most some thousand bytes; more is a damaged size. */
 const largestPaxHeader = 1024 * 1024

@@ -128,7 +128,7 @@ class Unpacking implements AsyncDisposable {
     if (this.#bytes < withoutThreads && !isMuch) return
     const { FramePool } = await import('./frame-pool.ts')
     await this.#hands[Symbol.asyncDispose]()
-    this.#hands = new FramePool({ ...this.#target, unpackTo: this.#to })
+    this.#hands = new FramePool({ ...this.#target, takes: { unpackTo: this.#to } })
   }
 
   async #addWhole(group: Group, { names, aliases }: Wanted, frame: Frame): Promise<void> {

@@ -6,7 +6,7 @@ import type { Frame } from './index-file.ts'
 import { Selection } from './selection.ts'
 import type { Extent } from './system-calls.ts'
 import { TarEntries } from './tar-entries.ts'
-import { Malformed } from './tar-reader.ts'
+import { Malformed } from './malformed.ts'
 import { nothingUnpacked, throwHopeless, Unpacker, type Unpacked } from './unpacker.ts'
 import { reasonOf } from './words.ts'
 
@@ -17,10 +17,6 @@ export interface UnpackTo {
   overwrite: boolean
   /** Names in the backup, bytes as latin1; empty for everything. */
   paths: string[]
-}
-
-export interface UnpackTarget {
-  unpackTo: UnpackTo
 }
 
 /** Makes the entries of a frame. */

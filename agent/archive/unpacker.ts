@@ -8,7 +8,7 @@ import { partsOf, type Selection } from './selection.ts'
 import type { Lost } from './set-metadata.ts'
 import type { TarTaker } from './tar-entries.ts'
 import type { TarHead } from './tar-head.ts'
-import { Malformed } from './tar-reader.ts'
+import { Malformed } from './malformed.ts'
 import { reasonOf, writeFailure } from './words.ts'
 
 /** What became of entries. */

@@ -2,6 +2,7 @@
 // Holds one list of names for each folder between the root and the current entry, and nothing else.
 import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync } from 'node:fs'
 import { stateOf, type FileState } from './file-state.ts'
+import { bytes } from './names.ts'
 
 export interface Found {
   /** The name in the tar, without a closing "/"; bytes as latin1. */
@@ -83,12 +84,4 @@ function* list(folder: OpenFolder): Generator<Unvisited, void, void> {
 export function openFolder(path: string, name: string, flags: number): OpenFolder {
   const fd = openSync(bytes(path), constants.O_RDONLY | flags)
   return { fd, reach: throughDescriptors ? `/proc/self/fd/${fd}` : path, name, names: [], next: 0 }
-}
-
-export function bytes(name: string): Buffer {
-  return Buffer.from(name, 'latin1')
-}
-
-export function latin1(text: string): string {
-  return Buffer.from(text).toString('latin1')
 }
