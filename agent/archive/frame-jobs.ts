@@ -86,6 +86,8 @@ export interface CopyJob {
   from: number
   offset: number
   length: number
+  /** The file it is written to once more, past the page cache. */
+  direct: number | null
 }
 
 /** Reads a frame back; made of nothing but its answer. */

@@ -128,7 +128,7 @@ export class FrameMaker {
     this.#waiting.delete(id)
     if (!frame) throw new Error(`there is no frame ${id}`)
     if ('bytes' in frame) return this.#writeFrame(id, frame, to, offset)
-    copyBetween(this.#path, frame.from, frame.offset, to, offset, frame.length)
+    copyBetween(this.#path, frame, { fd: to, direct: frame.direct, offset })
     this.#send({ type: 'written', id })
   }
 

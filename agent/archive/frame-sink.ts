@@ -2,7 +2,7 @@
 import { ftruncateSync } from 'node:fs'
 import { ALIGN, CHUNK } from './frame.ts'
 import type { FramePool } from './frame-pool.ts'
-import { nothingMade, type Made, type MakeJob } from './frame-jobs.ts'
+import { nothingMade, type CopyJob, type Made, type MakeJob } from './frame-jobs.ts'
 import type { Frame } from './index-file.ts'
 import type { OutFile } from './out-file.ts'
 import { shareBlocks } from './system-calls.ts'
@@ -77,7 +77,7 @@ export class OrderedSink implements FrameSink {
       }
       begun.drop()
       void this.#pool
-        .begin({ type: 'copy', from: this.#earlier, offset: before.offset, length: before.length })
+        .begin(this.#copyJob(this.#earlier, before))
         .write(this.#out.fd, offset)
       return { made, frame: { ...before, offset } }
     })
@@ -127,9 +127,10 @@ export class OrderedSink implements FrameSink {
       // known before the run is: whoever waits for it holds the entries of a group
       shift: begin.then((at) => at - frame.offset),
       start: () => {
-        const { offset, length } = next
-        const copy = this.#pool.begin({ type: 'copy', from, offset, length })
+        const { length } = next
+        const copy = this.#pool.begin(this.#copyJob(from, next))
         this.#end = begin.then((at) => {
+          this.#out.expect(at, length)
           void copy.write(this.#out.fd, at)
           return at + length
         })
@@ -139,6 +140,10 @@ export class OrderedSink implements FrameSink {
     next.shift.catch(() => {}) // the pool tells
     this.#run = next
     return next.shift
+  }
+
+  #copyJob(from: number, { offset, length }: Pick<Frame, 'offset' | 'length'>): CopyJob {
+    return { type: 'copy', from, offset, length, direct: this.#out.direct }
   }
 
   #endRun(): void {
@@ -191,7 +196,7 @@ export class SpoolSink implements FrameSink {
     if (size < worthKeeping) return null
     await this.#end
     const begin = aligned(this.#spooled)
-    if (!shareBlocks(fd, this.#spool, begin)) return null
+    if (!shareBlocks(fd, 0, this.#spool, begin, 0)) return null
     const end = aligned(begin + size)
     ftruncateSync(this.#spool, end) // what is behind a file's end in its last block reads as zeros
     this.#spooled = end

@@ -15,7 +15,7 @@ import {
 import { isWhole, openDirect } from './direct-io.ts'
 import { deadMarks } from './frame.ts'
 import { EngineError, type TarFormat } from './protocol.ts'
-import { allocate, copyRange, punchHole, writeBehind } from './system-calls.ts'
+import { allocate, copyRange, punchHole, shareBlocks, writeBehind, writeFromPages } from './system-calls.ts'
 import { writeFailure } from './words.ts'
 
 const MiB = 1024 * 1024
@@ -42,7 +42,7 @@ export class OutFile {
     return fstatSync(this.fd, { bigint: true })
   }
 
-  /** For a file of which most is written past the page cache: such writes wait for each other where they make it longer. */
+  /** Writes past the page cache wait for each other where they make a file longer, so it is made long enough before. */
   allocateAhead(): void {
     this.#allocated = 0
   }
@@ -50,12 +50,17 @@ export class OutFile {
   /** The descriptor to write this range by. */
   fdFor(offset: number, length: number): number {
     if (this.direct === null || !isWhole(offset, length)) return this.fd
-    const end = offset + length
-    if (end > this.#allocated) {
-      allocate(this.fd, offset, Math.max(length, allocatedAhead))
-      this.#allocated = Math.max(end, offset + allocatedAhead)
-    }
+    this.expect(offset, length)
     return this.direct
+  }
+
+  /** This range will be written. */
+  expect(offset: number, length: number): void {
+    const end = offset + length
+    if (end <= this.#allocated) return
+    const begin = Math.max(offset, this.#allocated)
+    this.#allocated = Math.max(end, begin + allocatedAhead)
+    allocate(this.fd, begin, this.#allocated - begin)
   }
 
   write(bytes: Buffer, offset: number): void {
@@ -107,17 +112,29 @@ export function writeAll(path: string, fd: number, bytes: Buffer, offset: number
     done += writing(path, () => writeSync(fd, bytes, done, bytes.length - done, offset + done))
 }
 
-/** So much is copied before the device is told to begin with it. */
-const copyStep = 16 * MiB
+/** At most as much is copied at once. */
+const copyStep = 8 * MiB
 
-/** Within the kernel where that can do it; `path` is the one written to. */
-export function copyBetween(path: string, from: number, offset: number, to: number, at: number, length: number): void {
+interface Range {
+  from: number
+  offset: number
+  length: number
+}
+
+interface Place {
+  fd: number
+  /** Past the page cache. */
+  direct: number | null
+  offset: number
+}
+
+/** Shares blocks where the file system does, else copies within the kernel, else by itself; `path` is the one written to. */
+export function copyBetween(path: string, range: Range, to: Place): void {
+  const { from, offset, length } = range
+  if (shareBlocks(from, offset, to.fd, to.offset, length)) return
   let done = 0
   try {
-    for (let copied = -1; copied !== 0 && done < length; done += copied) {
-      copied = copyRange(from, offset + done, to, at + done, Math.min(length - done, copyStep))
-      writeBehind(to, at + done, copied)
-    }
+    done = copyInKernel(range, to)
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
     if (['ENOSPC', 'EDQUOT', 'EIO', 'EFBIG'].includes(code)) throw new EngineError(code, writeFailure(path, error))
@@ -126,9 +143,25 @@ export function copyBetween(path: string, from: number, offset: number, to: numb
   while (done < length) {
     const read = readSync(from, buffer, 0, Math.min(buffer.length, length - done), offset + done)
     if (read === 0) throw new EngineError('EIO', `what ${path} takes over ends too early`)
-    writeAll(path, to, buffer.subarray(0, read), at + done)
+    writeAll(path, to.fd, buffer.subarray(0, read), to.offset + done)
     done += read
   }
+}
+
+/** Returns how far it came. Throws a system error. */
+function copyInKernel({ from, offset, length }: Range, to: Place): number {
+  const { direct } = to
+  let done = 0
+  for (let copied = -1; copied !== 0 && done < length; done += copied) {
+    const step = Math.min(length - done, copyStep)
+    const [source, target] = [offset + done, to.offset + done]
+    copied = 0
+    if (direct !== null && isWhole(source, target, step)) copied = writeFromPages(from, source, direct, target, step)
+    if (copied > 0) continue
+    copied = copyRange(from, source, to.fd, target, step)
+    writeBehind(to.fd, target, copied)
+  }
+  return done
 }
 
 /** Errors of the backup's own file or folder end the archive, unlike those of the files it is made of. */

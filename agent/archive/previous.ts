@@ -1,15 +1,19 @@
 // The backup that a new one takes unchanged frames from. Whatever is odd about it, it is not used, and the reason is told.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { createHash } from 'node:crypto'
+import { ALIGN } from './frame.ts'
 import { openIndex, type IndexReader } from './index-file.ts'
 import { indexPathOf } from './index-path.ts'
 import type { PackRequest } from './protocol.ts'
+import { shareBlocks } from './system-calls.ts'
 import { reasonOf } from './words.ts'
 
 export interface Previous extends Disposable {
   /** Of the backup, open for reading. */
   fd: number
   index: IndexReader
+  /** Whether an open file can share its blocks; the first of them is then that of this one. */
+  sharesWith(other: number): boolean
 }
 
 const dayMs = 24 * 60 * 60 * 1000
@@ -29,7 +33,8 @@ export function openPrevious(
     if (unusable === '') {
       const [open, opened] = [index, fd]
       index = fd = undefined
-      return { fd: opened, index: open, [Symbol.dispose]: () => (open.close(), closeSync(opened)) }
+      const sharesWith = (other: number) => shareBlocks(opened, 0, other, 0, ALIGN)
+      return { fd: opened, index: open, sharesWith, [Symbol.dispose]: () => (open.close(), closeSync(opened)) }
     }
     return { unusable }
   } catch (error) {

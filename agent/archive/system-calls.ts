@@ -17,6 +17,9 @@ const copyFileRange = libc.func(
   'int64_t copy_file_range(int from, int64_t *fromAt, int to, int64_t *toAt, uint64_t length, uint32_t flags)',
 )
 const fallocate = libc.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)')
+const mmap = libc.func('void *mmap(void *addr, uint64_t length, int protection, int flags, int fd, int64_t offset)')
+const munmap = libc.func('int munmap(void *addr, uint64_t length)')
+const pwrite = libc.func('int64_t pwrite(int fd, void *from, uint64_t length, int64_t offset)')
 const ioctl = libc.func('int ioctl(int fd, unsigned long request, ...)')
 const fcntl = libc.func('int fcntl(int fd, int command, ...)')
 
@@ -131,12 +134,37 @@ export function copyRange(from: number, fromAt: number, to: number, toAt: number
 const FICLONERANGE = 0x4020940d
 
 /**
- * Lets `to` share the blocks of an open file from its beginning to its end, from `at` on, which is a block border at or behind the end of
- * `to`; false where the file system cannot, or both are not on the same.
+ * Lets `to` share a range of blocks of another file, from `at` on; `length` 0 means up to the other's end, and then `at` is at or behind that
+ * of `to`. False where the file system cannot, or both are not on the same.
  */
-export function shareBlocks(from: number, to: number, at: number): boolean {
-  const range = new BigUint64Array([BigInt(from), 0n, 0n, BigInt(at)])
+export function shareBlocks(from: number, offset: number, to: number, at: number, length: number): boolean {
+  const range = new BigUint64Array([BigInt(from), BigInt(offset), BigInt(length), BigInt(at)])
   return ioctl(to, FICLONERANGE, 'uint64_t *', range) === 0
+}
+
+/** <sys/mman.h> */
+const PROT_READ = 1
+const MAP_SHARED = 1
+const MAP_POPULATE = 0x8000
+const MAP_FAILED = 0xffff_ffff_ffff_ffffn
+
+/**
+ * Writes a range of one file into another that was opened with O_DIRECT, from the pages of the first: what is in memory is not copied, and
+ * what is not does not stay there. All on page borders. Returns the bytes written, fewer where the first cannot be read. Throws a system error.
+ */
+export function writeFromPages(from: number, offset: number, to: number, at: number, length: number): number {
+  const pages = mmap(null, length, PROT_READ, MAP_SHARED | MAP_POPULATE, from, offset)
+  if (BigInt(koffi.address(pages)) === MAP_FAILED) return 0
+  try {
+    // nothing but the kernel reads the pages: a file that is cut meanwhile is an error to it, and the end of whoever else does
+    const written = Number(pwrite(to, pages, length, at))
+    if (written >= 0) return written
+    const error = systemError('pwrite')
+    if (error.code === 'EFAULT') return 0
+    throw error
+  } finally {
+    munmap(pages, length)
+  }
 }
 
 /** <linux/stat.h> */
@@ -198,7 +226,7 @@ function check(name: string, result: unknown): void {
   if (result !== 0) throw systemError(name)
 }
 
-function systemError(name: string): Error {
+function systemError(name: string): NodeJS.ErrnoException {
   return errorOf(name, koffi.errno())
 }
 

@@ -52,7 +52,7 @@ export class TarPacking implements Packing {
     this.#out = this.#undo.adopt(new OutFile(request.out), (out) => out.close())
     this.#ground.excluded.push(this.#out.stat())
     this.#previous = this.#openPrevious()
-    if (!this.#previous) this.#out.allocateAhead()
+    if (!this.#previous?.sharesWith(this.#out.fd)) this.#out.allocateAhead()
     this.#key = this.#previous?.index.summary.key ?? newKey()
     this.#pool = new FramePool({ format: request.format, level: request.level, path: request.out }, threads)
   }
