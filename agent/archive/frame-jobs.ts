@@ -80,16 +80,6 @@ export interface SpooledJob {
   length: number
 }
 
-/** A range of another file, as it is. */
-export interface CopyJob {
-  type: 'copy'
-  from: number
-  offset: number
-  length: number
-  /** The file it is written to once more, past the page cache. */
-  direct: number | null
-}
-
 /** Reads a frame back; made of nothing but its answer. */
 export interface CheckJob {
   type: 'check'
@@ -104,7 +94,7 @@ export type MakeJob = GroupJob | BytesJob | ChunkJob | SpooledJob
 
 export type TakeJob = CheckJob | UnpackJob | UnpackChunkJob
 
-export type Job = MakeJob | CopyJob | TakeJob
+export type Job = MakeJob | TakeJob
 
 export type ToWorker =
   /** Comes first. */

@@ -5,7 +5,6 @@ import { blockBuffer } from './direct-io.ts'
 import { codecOf } from './frame.ts'
 import {
   nothingMade,
-  type CopyJob,
   type FrameTarget,
   type FromWorker,
   type Job,
@@ -15,7 +14,6 @@ import {
   type ToWorker,
 } from './frame-jobs.ts'
 import type { FrameTaker } from './frame-taker.ts'
-import { copyBetween } from './out-file.ts'
 import { EngineError } from './protocol.ts'
 import { Raw } from './raw.ts'
 import { readChunk, sameAsBefore } from './read-chunk.ts'
@@ -34,7 +32,7 @@ export class FrameMaker {
   #taker: FrameTaker | undefined
   #loading: Promise<void> | undefined
   /** Frames that wait to be told where they go, and buffers that wait for frames. */
-  readonly #waiting = new Map<number, { bytes: Buffer; length: number } | CopyJob>()
+  readonly #waiting = new Map<number, { bytes: Buffer; length: number }>()
   readonly #idle: Buffer[] = []
 
   /** `send` is called with each answer, some of which take their time. */
@@ -91,9 +89,6 @@ export class FrameMaker {
       case 'unpackChunk':
         if (!this.#taker) throw new Error('frames were not to be read back')
         return this.#send({ ...this.#taker.take(job), id })
-      case 'copy':
-        this.#waiting.set(id, job)
-        return
       default:
         return this.#send({ type: 'made', id, made: this.#make(id, job, false) })
     }
@@ -127,9 +122,7 @@ export class FrameMaker {
     const frame = this.#waiting.get(id)
     this.#waiting.delete(id)
     if (!frame) throw new Error(`there is no frame ${id}`)
-    if ('bytes' in frame) return this.#writeFrame(id, frame, to, offset)
-    copyBetween(this.#path, frame, { fd: to, direct: frame.direct, offset })
-    this.#send({ type: 'written', id })
+    this.#writeFrame(id, frame, to, offset)
   }
 
   /** On its way to the device while the next frame is made. */
@@ -149,7 +142,7 @@ export class FrameMaker {
   #drop(id: number): void {
     const frame = this.#waiting.get(id)
     this.#waiting.delete(id)
-    if (frame && 'bytes' in frame) this.#idle.push(frame.bytes)
+    if (frame) this.#idle.push(frame.bytes)
   }
 
   #bufferFor(length: number): Buffer {

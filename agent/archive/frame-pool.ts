@@ -3,15 +3,18 @@
 // for the next pool.
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import type { Checked, CheckJob, CopyJob, FrameTarget, FromWorker, Job, Made, MakeJob, ToWorker } from './frame-jobs.ts'
+import type { Checked, CheckJob, FrameTarget, FromWorker, Job, Made, MakeJob, ToWorker } from './frame-jobs.ts'
 import { CHUNK } from './frame.ts'
 import { weightOf } from './grouping.ts'
+import { copyBetween, type Place, type Range } from './out-file.ts'
 import { EngineError } from './protocol.ts'
 import type { UnpackAnswer, UnpackChunkJob, UnpackJob } from './unpack-jobs.ts'
 
 /** Jobs a thread has before it, and the bytes of tar they become: it never waits for the next, and holds no more than memory should. */
 const jobsAhead = 12
 const bytesAhead = 3 * CHUNK
+/** Ranges that wait to be copied. */
+const mostCopying = 1000
 
 /** What there is to a worker. */
 export interface Thread {
@@ -49,6 +52,9 @@ export class FramePool implements AsyncDisposable {
   readonly #workers: Thread[]
   readonly #load = new Map<Thread, number>()
   readonly #pending = new Map<number, Pending>()
+  readonly #path: string
+  readonly #lanes = [Promise.resolve(), Promise.resolve()]
+  #copying = 0
   #bytes = 0
   #ids = 0
   #failure: { error: unknown } | undefined
@@ -56,6 +62,7 @@ export class FramePool implements AsyncDisposable {
 
   constructor(target: FrameTarget, threads = threadsOfAllCores()) {
     this.#workers = threads
+    this.#path = target.path
     for (const worker of this.#workers) {
       worker.ref()
       worker.on('message', (message: FromWorker) => this.#hear(message))
@@ -73,13 +80,13 @@ export class FramePool implements AsyncDisposable {
 
   /** Settles when there is room for one more; rejects once a frame could not be made or written. */
   async room(): Promise<void> {
-    while (this.full && !this.#failure) await this.#change()
+    while ((this.full || this.#copying > mostCopying) && !this.#failure) await this.#change()
     this.check()
   }
 
   /** Settles when nothing is under way. */
   async idle(): Promise<void> {
-    while (this.#pending.size > 0 && !this.#failure) await this.#change()
+    while (this.#pending.size + this.#copying > 0 && !this.#failure) await this.#change()
     this.check()
   }
 
@@ -98,8 +105,25 @@ export class FramePool implements AsyncDisposable {
     return this.#answer(job) as Promise<UnpackAnswer>
   }
 
-  begin(job: MakeJob | CopyJob): Begun {
+  begin(job: MakeJob): Begun {
     return this.#begun({ type: 'begin', job })
+  }
+
+  /** Copies within the kernel, beside what the threads do. */
+  copy(range: Range, to: Place): void {
+    const lane = this.#copying++ % this.#lanes.length
+    const before = this.#lanes[lane]
+    const copied = async () => {
+      await before
+      try {
+        if (!this.#failure) await copyBetween(this.#path, range, to)
+      } catch (error) {
+        this.#fail(error)
+      }
+      this.#copying--
+      this.#wake()
+    }
+    this.#lanes[lane] = copied()
   }
 
   /** What is made is tar. */
@@ -129,6 +153,8 @@ export class FramePool implements AsyncDisposable {
       worker.removeAllListeners('message')
       worker.removeAllListeners('error')
     }
+    if (this.#copying > 0) this.#failure ??= { error: new Error('it is not wanted any more') }
+    await Promise.all(this.#lanes)
     if (this.#failure || this.#pending.size > 0) await Promise.all(workers.map((worker) => worker.end()))
     else
       for (const worker of workers) {

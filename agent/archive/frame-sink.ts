@@ -2,7 +2,7 @@
 import { ftruncateSync } from 'node:fs'
 import { ALIGN, CHUNK } from './frame.ts'
 import type { FramePool } from './frame-pool.ts'
-import { nothingMade, type CopyJob, type Made, type MakeJob } from './frame-jobs.ts'
+import { nothingMade, type Made, type MakeJob } from './frame-jobs.ts'
 import type { Frame } from './index-file.ts'
 import type { OutFile } from './out-file.ts'
 import { shareBlocks } from './system-calls.ts'
@@ -33,8 +33,8 @@ export interface KeptFile {
 /** Smaller files are read in less time than it takes to have what is new in them written to the device, as sharing does. */
 const worthKeeping = 16 * 1024 * 1024
 
-/** At most as much is copied by one thread at once. */
-const longestRun = 64 * 1024 * 1024
+/** Longer ones would leave one of those who copy without work. */
+const longestRun = 32 * 1024 * 1024
 
 /** Days after which a frame that is taken over is read back with the new ones. */
 const unread = 25
@@ -76,9 +76,7 @@ export class OrderedSink implements FrameSink {
         return { made, frame: frameOf(made, offset, this.#today) }
       }
       begun.drop()
-      void this.#pool
-        .begin(this.#copyJob(this.#earlier, before))
-        .write(this.#out.fd, offset)
+      this.#copy(this.#earlier, before, offset)
       return { made, frame: { ...before, offset } }
     })
     this.#end = placed.then(({ frame }) => frame.offset + frame.length)
@@ -128,10 +126,8 @@ export class OrderedSink implements FrameSink {
       shift: begin.then((at) => at - frame.offset),
       start: () => {
         const { length } = next
-        const copy = this.#pool.begin(this.#copyJob(from, next))
         this.#end = begin.then((at) => {
-          this.#out.expect(at, length)
-          void copy.write(this.#out.fd, at)
+          this.#copy(from, next, at)
           return at + length
         })
         this.#end.catch(() => {})
@@ -142,8 +138,10 @@ export class OrderedSink implements FrameSink {
     return next.shift
   }
 
-  #copyJob(from: number, { offset, length }: Pick<Frame, 'offset' | 'length'>): CopyJob {
-    return { type: 'copy', from, offset, length, direct: this.#out.direct }
+  #copy(from: number, { offset, length }: Pick<Frame, 'offset' | 'length'>, at: number): void {
+    const { fd, direct } = this.#out
+    this.#out.expect(at, length)
+    this.#pool.copy({ from, offset, length }, { fd, direct, offset: at })
   }
 
   #endRun(): void {

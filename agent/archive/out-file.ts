@@ -112,29 +112,35 @@ export function writeAll(path: string, fd: number, bytes: Buffer, offset: number
     done += writing(path, () => writeSync(fd, bytes, done, bytes.length - done, offset + done))
 }
 
-/** At most as much is copied at once. */
+/** So much is copied at once. */
 const copyStep = 8 * MiB
 
-interface Range {
+export interface Range {
   from: number
   offset: number
   length: number
 }
 
-interface Place {
+export interface Place {
   fd: number
   /** Past the page cache. */
   direct: number | null
   offset: number
 }
 
-/** Shares blocks where the file system does, else copies within the kernel, else by itself; `path` is the one written to. */
-export function copyBetween(path: string, range: Range, to: Place): void {
+/**
+ * Shares blocks where the file system does, else copies within the kernel, else by itself; `path` is the one written to. Rejects with an
+ * EngineError.
+ */
+export async function copyBetween(path: string, range: Range, to: Place): Promise<void> {
   const { from, offset, length } = range
   if (shareBlocks(from, offset, to.fd, to.offset, length)) return
   let done = 0
   try {
-    done = copyInKernel(range, to)
+    for (let copied = -1; copied !== 0 && done < length; done += copied) {
+      const step = { from, offset: offset + done, length: Math.min(length - done, copyStep) }
+      copied = await copyInKernel(step, { ...to, offset: to.offset + done })
+    }
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
     if (['ENOSPC', 'EDQUOT', 'EIO', 'EFBIG'].includes(code)) throw new EngineError(code, writeFailure(path, error))
@@ -148,20 +154,15 @@ export function copyBetween(path: string, range: Range, to: Place): void {
   }
 }
 
-/** Returns how far it came. Throws a system error. */
-function copyInKernel({ from, offset, length }: Range, to: Place): number {
-  const { direct } = to
-  let done = 0
-  for (let copied = -1; copied !== 0 && done < length; done += copied) {
-    const step = Math.min(length - done, copyStep)
-    const [source, target] = [offset + done, to.offset + done]
-    copied = 0
-    if (direct !== null && isWhole(source, target, step)) copied = writeFromPages(from, source, direct, target, step)
-    if (copied > 0) continue
-    copied = copyRange(from, source, to.fd, target, step)
-    writeBehind(to.fd, target, copied)
+/** Resolves with how much it copied. Rejects with a system error. */
+async function copyInKernel({ from, offset, length }: Range, { fd, direct, offset: at }: Place): Promise<number> {
+  if (direct !== null && isWhole(offset, at, length)) {
+    const written = await writeFromPages(from, offset, direct, at, length)
+    if (written > 0) return written
   }
-  return done
+  const copied = await copyRange(from, offset, fd, at, length)
+  writeBehind(fd, at, copied)
+  return copied
 }
 
 /** Errors of the backup's own file or folder end the archive, unlike those of the files it is made of. */

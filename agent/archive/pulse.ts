@@ -15,7 +15,7 @@ export class Pulse {
 
   /** Ask often: it costs a look at the clock. */
   due(): boolean {
-    return performance.now() - this.#looked > 50
+    return performance.now() - this.#looked > 5
   }
 
   async beat(): Promise<void> {

@@ -18,6 +18,7 @@ const copyFileRange = libc.func(
 )
 const fallocate = libc.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)')
 const mmap = libc.func('void *mmap(void *addr, uint64_t length, int protection, int flags, int fd, int64_t offset)')
+const madvise = libc.func('int madvise(void *addr, uint64_t length, int advice)')
 const munmap = libc.func('int munmap(void *addr, uint64_t length)')
 const pwrite = libc.func('int64_t pwrite(int fd, void *from, uint64_t length, int64_t offset)')
 const ioctl = libc.func('int ioctl(int fd, unsigned long request, ...)')
@@ -114,20 +115,15 @@ export function beginWriteBack(fd: number): void {
 }
 
 /**
- * Copies within the kernel, sharing blocks where the file system can (both ends on block borders). Returns the bytes
- * copied, fewer at the source's end. Throws a system error.
+ * Copies within the kernel. Resolves with the bytes copied, fewer than `length` where it chooses, none at the source's end. Rejects with a
+ * system error.
  */
-export function copyRange(from: number, fromAt: number, to: number, toAt: number, length: number): number {
+export async function copyRange(from: number, fromAt: number, to: number, toAt: number, length: number): Promise<number> {
   const source = new BigInt64Array([BigInt(fromAt)])
   const target = new BigInt64Array([BigInt(toAt)])
-  let copied = 0
-  while (copied < length) {
-    const step = Number(copyFileRange(from, source, to, target, Math.min(length - copied, 1 << 30), 0))
-    if (step < 0) throw systemError('copy_file_range')
-    if (step === 0) break
-    copied += step
-  }
-  return copied
+  const copied = Number(await elsewhere(copyFileRange, from, source, to, target, length, 0))
+  // the error's number stayed with the thread
+  return copied >= 0 ? copied : checked('copy_file_range', copyFileRange(from, source, to, target, length, 0))
 }
 
 /** <linux/fs.h>, as most processors have it; others refuse it. */
@@ -145,26 +141,38 @@ export function shareBlocks(from: number, offset: number, to: number, at: number
 /** <sys/mman.h> */
 const PROT_READ = 1
 const MAP_SHARED = 1
-const MAP_POPULATE = 0x8000
 const MAP_FAILED = 0xffff_ffff_ffff_ffffn
+const MADV_POPULATE_READ = 22
 
 /**
- * Writes a range of one file into another that was opened with O_DIRECT, from the pages of the first: what is in memory is not copied, and
- * what is not does not stay there. All on page borders. Returns the bytes written, fewer where the first cannot be read. Throws a system error.
+ * Writes a range of one file into another that was opened with O_DIRECT, from the pages of the first, which are not copied. All on page
+ * borders. Resolves with the bytes written, none where the first cannot be read. Rejects with a system error.
  */
-export function writeFromPages(from: number, offset: number, to: number, at: number, length: number): number {
-  const pages = mmap(null, length, PROT_READ, MAP_SHARED | MAP_POPULATE, from, offset)
+export async function writeFromPages(from: number, offset: number, to: number, at: number, length: number): Promise<number> {
+  const pages = mmap(null, length, PROT_READ, MAP_SHARED, from, offset)
   if (BigInt(koffi.address(pages)) === MAP_FAILED) return 0
   try {
     // nothing but the kernel reads the pages: a file that is cut meanwhile is an error to it, and the end of whoever else does
-    const written = Number(pwrite(to, pages, length, at))
-    if (written >= 0) return written
-    const error = systemError('pwrite')
-    if (error.code === 'EFAULT') return 0
-    throw error
+    if ((await elsewhere(madvise, pages, length, MADV_POPULATE_READ)) !== 0) return 0
+    const written = Number(await elsewhere(pwrite, to, pages, length, at))
+    return written >= 0 ? written : checked('pwrite', pwrite(to, pages, length, at))
   } finally {
     munmap(pages, length)
   }
+}
+
+type Call = ReturnType<typeof libc.func>
+
+/** On a thread that may wait. */
+function elsewhere(call: Call, ...args: unknown[]): Promise<number | bigint> {
+  return new Promise((done, failed) => {
+    call.async(...args, (error: unknown, result: number | bigint) => (error ? failed(error as Error) : done(result)))
+  })
+}
+
+function checked(name: string, result: unknown): number {
+  if (Number(result) < 0) throw systemError(name)
+  return Number(result)
 }
 
 /** <linux/stat.h> */
@@ -226,7 +234,7 @@ function check(name: string, result: unknown): void {
   if (result !== 0) throw systemError(name)
 }
 
-function systemError(name: string): NodeJS.ErrnoException {
+function systemError(name: string): Error {
   return errorOf(name, koffi.errno())
 }
 
