@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The archive engine as a command, without a database: docker-archiver pack | list | verify | unpack.
+import './archive/small-heap.ts'
 import { enableCompileCache } from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'

@@ -1,5 +1,6 @@
 // The archive process: reads requests from stdin, one JSON object a line, and answers on stdout. It works with blocking
 // calls and may hang with a disk; whoever started it can do without it. It ends with its stdin, so never outlives that.
+import './small-heap.ts'
 import { createInterface } from 'node:readline'
 import { openPacking, type Packing } from './pack.ts'
 import { packFolder } from './pack-folder.ts'

@@ -1,4 +1,5 @@
 // node pack-in-two-passes.ts SOURCE OUT SHARE DAY: reads ahead, lives through a day, reads what changed; prints what that cost.
+import '../../../agent/archive/small-heap.ts'
 import { writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { openPacking } from '../../../agent/archive/pack.ts'
