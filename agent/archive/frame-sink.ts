@@ -205,7 +205,10 @@ export class SpoolSink implements FrameSink {
       const raw = at + length === size ? length + zeros : length
       const offset = -1 - (begin + at)
       this.unread.set(offset, before[placed.length] ?? null)
-      placed.push({ made: { ...nothingMade(), bytesRead: length }, frame: { offset, length: raw, raw, hash: '', read: this.#today } })
+      placed.push({
+        made: { ...nothingMade(), bytesRead: length },
+        frame: { offset, length: raw, raw, hash: '', read: this.#today },
+      })
     }
     return placed
   }

@@ -89,22 +89,35 @@ function hardlyCompresses(context: zstd.CCtx, raw: Buffer, into: Buffer): boolea
 function gzipCodec(level: number): Codec {
   return {
     encode(raw, into) {
-      const body = deflateRawSync(raw, { level, chunkSize: CHUNK })
+      const body = deflateRawSync(raw, { level, chunkSize: deflatedBound(raw.length) })
       const bare = 10 + body.length + 8
       const extra = alignedEnd(bare, 6) - bare
       const at = memberHead(into, extra)
       body.copy(into, at)
-      into.writeUInt32LE(crc32(raw), at + body.length)
-      into.writeUInt32LE(raw.length, at + body.length + 4)
+      const end = at + body.length
+      free(body)
+      into.writeUInt32LE(crc32(raw), end)
+      into.writeUInt32LE(raw.length, end + 4)
       return bare + extra
     },
-    // deflate needs 5 bytes for each 16 KiB that it stores
-    bound: (rawLength) => rawLength + (rawLength >> 10) + 3 * ALIGN,
+    bound: (rawLength) => deflatedBound(rawLength) + 2 * ALIGN,
     decode(frame, into) {
-      const content = gunzipSync(frame, { maxOutputLength: Math.max(1, into.length) })
-      return content.copy(into)
+      const content = gunzipSync(frame, { maxOutputLength: Math.max(1, into.length), chunkSize: into.length + 64 })
+      const length = content.copy(into)
+      free(content)
+      return length
     },
   }
+}
+
+/** At once: V8 waits until there are some 64 MiB of such. */
+function free({ buffer }: Buffer): void {
+  if (buffer.byteLength > Buffer.poolSize && buffer instanceof ArrayBuffer) buffer.transfer(0)
+}
+
+/** It needs 5 bytes for each 16 KiB that it stores. */
+function deflatedBound(rawLength: number): number {
+  return rawLength + (rawLength >> 10) + ALIGN
 }
 
 const deflate = 8

@@ -170,7 +170,14 @@ function groupOf(line: string): Group {
     taken?: boolean
   }
   if (!sections.includes(of)) throw new BadIndex(`it has a section ${JSON.stringify(of)}`)
-  const known = frames.map(([offset, length, raw, hash, read, print]) => ({ offset, length, raw, hash, read, ...(print === undefined ? {} : { print }) }))
+  const known = frames.map(([offset, length, raw, hash, read, print]) => ({
+    offset,
+    length,
+    raw,
+    hash,
+    read,
+    ...(print === undefined ? {} : { print }),
+  }))
   return { of, frames: known, lines: [], taken }
 }
 

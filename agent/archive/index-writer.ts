@@ -2,7 +2,15 @@
 import { closeSync, fchmodSync, fstatSync, fsyncSync, openSync, type BigIntStats } from 'node:fs'
 import { createHash } from 'node:crypto'
 import zstd from 'zstd-napi/binding.js'
-import { hashLength, IndexReader, readSummary, summaryMagic, type Frame, type Group, type IndexSummary } from './index-file.ts'
+import {
+  hashLength,
+  IndexReader,
+  readSummary,
+  summaryMagic,
+  type Frame,
+  type Group,
+  type IndexSummary,
+} from './index-file.ts'
 import { writeAll, writing } from './out-file.ts'
 
 const MiB = 1024 * 1024
@@ -34,7 +42,14 @@ export class IndexWriter {
   }
 
   group({ of, frames, lines, taken }: Group): void {
-    const told = frames.map(({ offset, length, raw, hash, read, print }) => [offset, length, raw, hash, read, ...(print === undefined ? [] : [print])])
+    const told = frames.map(({ offset, length, raw, hash, read, print }) => [
+      offset,
+      length,
+      raw,
+      hash,
+      read,
+      ...(print === undefined ? [] : [print]),
+    ])
     this.#line(JSON.stringify({ frames: told, of, ...(taken ? { taken } : {}) }))
     for (const line of lines) this.#line(line)
     this.#frames.push(...frames)

@@ -34,7 +34,15 @@ export async function rebuildIndex(file: string, format: TarFormat, pulse: Pulse
     const { size, mtime } = fstatSync(opened.fd)
     // every file is read before anything is taken over
     const never = new Date(0).toISOString()
-    index.finish({ format, level: 0, archive_bytes: size, made_at: mtime.toISOString(), full_read_at: never, last, key: '' })
+    index.finish({
+      format,
+      level: 0,
+      archive_bytes: size,
+      made_at: mtime.toISOString(),
+      full_read_at: never,
+      last,
+      key: '',
+    })
     index.flush()
     renameSync(partial, indexPathOf(file))
     return true

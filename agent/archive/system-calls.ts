@@ -118,7 +118,13 @@ export function beginWriteBack(fd: number): void {
  * Copies within the kernel. Resolves with the bytes copied, fewer than `length` where it chooses, none at the source's end. Rejects with a
  * system error.
  */
-export async function copyRange(from: number, fromAt: number, to: number, toAt: number, length: number): Promise<number> {
+export async function copyRange(
+  from: number,
+  fromAt: number,
+  to: number,
+  toAt: number,
+  length: number,
+): Promise<number> {
   const source = new BigInt64Array([BigInt(fromAt)])
   const target = new BigInt64Array([BigInt(toAt)])
   const copied = Number(await elsewhere(copyFileRange, from, source, to, target, length, 0))
@@ -148,7 +154,13 @@ const MADV_POPULATE_READ = 22
  * Writes a range of one file into another that was opened with O_DIRECT, from the pages of the first, which are not copied. All on page
  * borders. Resolves with the bytes written, none where the first cannot be read. Rejects with a system error.
  */
-export async function writeFromPages(from: number, offset: number, to: number, at: number, length: number): Promise<number> {
+export async function writeFromPages(
+  from: number,
+  offset: number,
+  to: number,
+  at: number,
+  length: number,
+): Promise<number> {
   const pages = mmap(null, length, PROT_READ, MAP_SHARED, from, offset)
   if (BigInt(koffi.address(pages)) === MAP_FAILED) return 0
   try {

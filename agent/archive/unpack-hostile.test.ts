@@ -62,7 +62,15 @@ function writeIndex(file: string, change: (frame: Frame) => Frame = (frame) => f
   const index = IndexWriter.at(`${file}.index`, 0o600)
   index.group({ of: 'files', frames: [frame], lines: ['["f","good",420,0,0,"0","0",0,4]'], taken: false })
   const now = new Date(0).toISOString()
-  index.finish({ format: 'tar', level: 3, archive_bytes: bytes.length, made_at: now, full_read_at: now, last: frame, key: '' })
+  index.finish({
+    format: 'tar',
+    level: 3,
+    archive_bytes: bytes.length,
+    made_at: now,
+    full_read_at: now,
+    last: frame,
+    key: '',
+  })
   index.close()
 }
 

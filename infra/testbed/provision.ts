@@ -18,6 +18,7 @@ const needs: Need[] = [
   program('git', 'git', 'git'),
   program('bsdtar', 'bsdtar', 'libarchive-tools'),
   program('setfacl', 'setfacl', 'acl'),
+  program('mkfs.xfs', 'mkfs.xfs', 'xfsprogs', '-V'),
   { name: 'Docker', isThere: hasDocker, provide: () => aptInstall('docker.io', 'iptables') },
   { name: 'Docker Compose v2', isThere: hasCompose, provide: fetchCompose },
   { name: 'Chromium', isThere: () => findChromium() !== undefined, provide: () => aptInstall('chromium') },
@@ -46,6 +47,6 @@ async function hasDocker(): Promise<boolean> {
   return isRoot && (await works('dockerd', ['--version'])) && existsSync('/usr/sbin/iptables')
 }
 
-function program(name: string, file: string, debianPackage: string): Need {
-  return { name, isThere: () => works(file, ['--version']), provide: () => aptInstall(debianPackage) }
+function program(name: string, file: string, debianPackage: string, version = '--version'): Need {
+  return { name, isThere: () => works(file, [version]), provide: () => aptInstall(debianPackage) }
 }
