@@ -91,7 +91,7 @@ export class TarPacking implements Packing {
     const spool = scratchFile(`${this.#request.out}.spool`)
     this.#undo.defer(() => closeSync(spool))
     const dead: Frame[] = []
-    const groups = new Before(first.groups(), ({ frames }) => dead.push(...frames))
+    const groups = new Before(first.groups(), this.#sources(), ({ frames }) => dead.push(...frames))
     const sink = new SpoolSink(this.#pool, spool, this.#today(), freeBytes(this.#request.out) / 2)
     const found = this.#scratchIndex('again')
     const pass = await this.#readAll(this.#tools(sink, { groups, isBackup: false }, found, this.#remarks))
@@ -173,7 +173,11 @@ export class TarPacking implements Packing {
   }
 
   #beforeOfPrevious(): PassTools['before'] {
-    return this.#previous && { groups: new Before(this.#previous.index.groups()), isBackup: true }
+    return this.#previous && { groups: new Before(this.#previous.index.groups(), this.#sources()), isBackup: true }
+  }
+
+  #sources(): string[] {
+    return this.#ground.roots.map(({ name }) => name)
   }
 
   #today(): number {

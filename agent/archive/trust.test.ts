@@ -1,6 +1,16 @@
 // When a file counts as it was, and when it is read again.
 import { execFileSync } from 'node:child_process'
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import koffi from 'koffi'
@@ -101,3 +111,24 @@ test.skipIf(!isRoot)(
     }
   },
 )
+
+test('what is gone at the end of one source does not make the next one be read again', async () => {
+  using at = ground()
+  const volume = join(at.path, 'volume')
+  mkdirSync(volume)
+  for (const name of ['a', 'b', 'c']) writeFileSync(join(at.source, name), 'x'.repeat(3_000_000))
+  writeFileSync(join(volume, 'data'), 'y'.repeat(3_000_000))
+  const sources = [
+    { path: at.source, prefix: 'stack', optional: false },
+    { path: volume, prefix: '_volumes/v', optional: false },
+  ]
+  await sleep(2100)
+  const first = await packed(at.path, at.source, { sources })
+  rmSync(join(at.source, 'c'))
+  const again = await packed(at.path, at.source, { sources, previous: first.file })
+  expect(again.result).toMatchObject({ reused_bytes: 9_000_000, bytes_read: 0 })
+  rmSync(join(at.source, 'b'))
+  const turned = await packed(at.path, at.source, { sources: sources.toReversed(), previous: again.file })
+  expect(turned.result.reused_bytes).toBeGreaterThan(0)
+  expect(turned.result.content_bytes).toBe(6_000_000)
+})
