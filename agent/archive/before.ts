@@ -1,6 +1,7 @@
 // What an earlier pass found, met group by group by the present one: both go through names in the same order.
-import { nameIn, inWalkOrder, isReread } from './entry-line.ts'
+import { nameIn, isReread } from './entry-line.ts'
 import { sections, type Group, type Section } from './index-file.ts'
+import type { WalkOrder } from './walk-order.ts'
 
 export interface Met {
   group: Group
@@ -10,15 +11,14 @@ export interface Met {
 
 export class Before {
   readonly #groups: Iterator<Group, void>
-  /** Names of the sources in the order in which they are walked. */
-  readonly #sources: readonly string[]
+  readonly #inOrder: WalkOrder
   readonly #gone: (group: Group) => void
   #next: (Group & { first: string }) | undefined
 
   /** `gone` is told each group that is not there any more, or is there with other entries. */
-  constructor(groups: Iterator<Group, void>, sources: readonly string[], gone: (group: Group) => void = () => {}) {
+  constructor(groups: Iterator<Group, void>, inOrder: WalkOrder, gone: (group: Group) => void = () => {}) {
     this.#groups = groups
-    this.#sources = sources
+    this.#inOrder = inOrder
     this.#gone = gone
     this.#advance()
   }
@@ -46,16 +46,9 @@ export class Before {
 
   #order(ofA: Section, a: string, ofB: Section, b: string): number {
     if (ofA !== ofB) return sections.indexOf(ofA) - sections.indexOf(ofB)
-    // what is of no source any more comes before all that is
-    const [inA, inB] = [this.#sourceOf(a), this.#sourceOf(b)]
-    if (inA < 0) return -1
-    const place = inA === inB ? inWalkOrder(a, b) : inA - inB
+    const place = this.#inOrder(a, b)
     // folders stand behind what is in them
-    return ofA === 'folders' ? -place : place
-  }
-
-  #sourceOf(name: string): number {
-    return this.#sources.findIndex((source) => isIn(source, name))
+    return ofA === 'folders' && place !== -Infinity ? -place : place
   }
 
   #advance(): void {
@@ -63,10 +56,6 @@ export class Before {
     // what was made for an earlier backup is made anew
     this.#next = done || value.of === 'made' ? undefined : { ...value, first: nameIn(value.lines[0] ?? '') }
   }
-}
-
-function isIn(source: string, name: string): boolean {
-  return name === source || source === '' || name.startsWith(`${source}/`)
 }
 
 function areSame(before: readonly string[], now: readonly string[]): boolean {

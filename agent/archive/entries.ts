@@ -1,26 +1,54 @@
 // Hands what the walk found to the writer of a folder backup, one entry at a time, and tells what became of each.
-import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs'
+import { closeSync, constants, openSync, readlinkSync } from 'node:fs'
+import type { EarlierFolder } from './earlier-folder.ts'
+import { lineOf, reread } from './entry-line.ts'
 import type { FileState } from './file-state.ts'
+import { provesSameness } from './file-systems.ts'
+import type { FolderIndexWriter } from './folder-index.ts'
 import type { FolderWriter, Metadata, SpecialKind } from './folder-writer.ts'
+import { nothingMade } from './frame-jobs.ts'
 import { EngineError, type PackResult } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
+import { look, lookAgain, seenOf, type Opened } from './read-file.ts'
 import type { Remarks } from './remarks.ts'
 import { attributesOf } from './system-calls.ts'
 import { bytes } from './names.ts'
 import type { Found } from './walk.ts'
 import { reasonOf } from './words.ts'
 
+export interface EntriesTools {
+  writer: FolderWriter
+  /** Unchanged files are taken over from there. */
+  earlier: EarlierFolder | null
+  index: FolderIndexWriter
+  remarks: Remarks
+  pulse: Pulse
+}
+
 export class Entries {
-  readonly counts = { files: 0, directories: 0, others: 0, bytes_read: 0 } satisfies Partial<PackResult>
+  readonly counts = {
+    files: 0,
+    directories: 0,
+    others: 0,
+    content_bytes: 0,
+    bytes_read: 0,
+    reused_bytes: 0,
+  } satisfies Partial<PackResult>
   written = 0
   /** First name of each file with further names still to come. */
   readonly #names = new Map<string, { name: string; more: number }>()
   readonly #writer: FolderWriter
+  readonly #earlier: EarlierFolder | null
+  readonly #index: FolderIndexWriter
   readonly #remarks: Remarks
   readonly #pulse: Pulse
+  /** Whether any file is read every time. */
+  doubts = false
 
-  constructor(writer: FolderWriter, remarks: Remarks, pulse: Pulse) {
+  constructor({ writer, earlier, index, remarks, pulse }: EntriesTools) {
     this.#writer = writer
+    this.#earlier = earlier
+    this.#index = index
     this.#remarks = remarks
     this.#pulse = pulse
   }
@@ -35,7 +63,7 @@ export class Entries {
     } else if (this.#addFurtherName(name, stat)) {
       this.counts[stat.isFile() ? 'files' : 'others']++
     } else if (stat.isFile()) {
-      await this.#addFile(name, path)
+      if (!this.#takeOver(name, path, stat)) await this.#addFile(name, path, stat.dev)
     } else if (stat.isSymbolicLink()) {
       this.#addSymlink(name, path, stat)
     } else {
@@ -82,7 +110,23 @@ export class Entries {
     this.counts.others++
   }
 
-  async #addFile(name: string, path: string): Promise<void> {
+  #takeOver(name: string, path: string, stat: FileState): boolean {
+    const line = this.#lineOf(name, path, stat)
+    const known = this.#earlier?.files.meet(name, line)
+    const size = Number(stat.size)
+    if (!known || !this.#earlier) return false
+    if (!this.#writer.takeOver(name, metadataOf(stat), size, known.content, this.#earlier)) return false
+    const taken = known.taken || !this.#earlier.givesUp
+    this.#index.add(line, { content: known.content, taken })
+    this.#wrote(name, stat)
+    this.counts.files++
+    this.counts.content_bytes += size
+    if (taken) this.counts.reused_bytes += size
+    this.#pulse.bytes = this.counts.content_bytes
+    return true
+  }
+
+  async #addFile(name: string, path: string, dev: bigint): Promise<void> {
     let fd: number
     try {
       // O_NONBLOCK: should a FIFO have taken its place, opening it must not wait for a writer
@@ -91,17 +135,21 @@ export class Entries {
       return this.#remarks.notRead(name, error as NodeJS.ErrnoException)
     }
     try {
-      const before = fstatSync(fd, { bigint: true })
+      const opened = look(fd, dev)
+      const { before } = opened
       if (!before.isFile()) return this.#remarks.replaced(name)
       const size = Number(before.size)
       const metadata = { ...metadataOf(before), attributes: attributesOf(fd) }
       this.#writer.beginFile(name, metadata, size, before.blocks * 512n < before.size)
       this.#wrote(name, before)
       this.counts.files++
+      this.counts.content_bytes += size
       this.counts.bytes_read += size
-      const { read, error } = await this.#copy(fd, size)
+      const { read, content, error } = await this.#copy(fd, size)
+      const line = this.#lineOf(name, path, before)
+      const isSteady = error === undefined && this.#isSteady(name, opened, size, read)
       if (error !== undefined) this.#remarks.notReadWholly(name, read, size, error)
-      else this.#tellChange(name, before, fstatSync(fd, { bigint: true }), read)
+      this.#index.add(isSteady ? line : reread(line), { content, taken: false })
     } catch (error) {
       // fstat fails where a network file system has lost the file
       if (error instanceof EngineError) throw error
@@ -111,8 +159,23 @@ export class Entries {
     }
   }
 
+  /** Whether the next look at it can trust its times; tells what changed while it was read. */
+  #isSteady(name: string, opened: Opened, size: number, read: number): boolean {
+    const made = nothingMade()
+    lookAgain(opened, { ...seenOf(opened.before), size }, 0, size, read, made)
+    for (const fault of made.faults) if (fault.what === 'changed') this.#remarks.changedWhileRead(name, fault.text)
+    return made.reread.length === 0
+  }
+
+  #lineOf(name: string, path: string, stat: FileState): string {
+    const line = lineOf({ kind: 'file', name, root: '', below: '', ...seenOf(stat) })
+    if (provesSameness(stat.dev, path)) return line
+    this.doubts = true
+    return reread(line)
+  }
+
   /** Exactly `size` bytes go out, whatever the file has become. */
-  async #copy(fd: number, size: number): Promise<{ read: number; error?: unknown }> {
+  async #copy(fd: number, size: number): Promise<{ read: number; content: string; error?: unknown }> {
     let read = 0
     let failure: { error?: unknown } | undefined
     while (read < size && !failure) {
@@ -131,20 +194,7 @@ export class Entries {
       missing -= this.#writer.zeros(missing)
       await this.#pause()
     }
-    this.#writer.endFile()
-    return { read, ...failure }
-  }
-
-  #tellChange(name: string, before: FileState, after: FileState, read: number): void {
-    if (after.size > before.size) {
-      const text = `grew from ${before.size} to ${after.size} bytes while it was read; the archive holds the first ${before.size}`
-      this.#remarks.changedWhileRead(name, text)
-    } else if (read < before.size) {
-      const text = `shrank from ${before.size} to ${read} bytes while it was read; the rest is zeros in the archive`
-      this.#remarks.changedWhileRead(name, text)
-    } else if (after.size !== before.size || after.mtimeNs !== before.mtimeNs || after.ctimeNs !== before.ctimeNs) {
-      this.#remarks.changedWhileRead(name, 'changed while it was read; the archive may hold a mixture of old and new')
-    }
+    return { read, content: this.#writer.endFile(), ...failure }
   }
 
   async #pause(): Promise<void> {

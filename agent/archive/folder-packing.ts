@@ -1,12 +1,26 @@
-// A backup that is a folder, made in one pass.
-import type { Packing } from './pack.ts'
+// A backup that is a folder, made in one pass or in two: the first while the stack runs, the second while it is stopped, which copies only what
+// changed since, and moves all other files to their place.
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { removeTree } from '../remove-tree.ts'
+import { openEarlier, openPreviousFolder, type EarlierFolder } from './earlier-folder.ts'
 import { Entries } from './entries.ts'
 import { Exclusion } from './exclude.ts'
+import { FolderIndexWriter } from './folder-index.ts'
 import { FolderWriter } from './folder-writer.ts'
-import type { PackRequest, PackResult } from './protocol.ts'
+import type { FolderSummary, IndexReader } from './index-file.ts'
+import { indexPathOf } from './index-path.ts'
+import { IndexWriter } from './index-writer.ts'
+import { scratchFile, writing } from './out-file.ts'
+import type { Packing } from './pack.ts'
+import { EngineError, type PackRequest, type PackResult } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
-import type { Remarks } from './remarks.ts'
+import { readEveryTime, Remarks } from './remarks.ts'
 import { identityOf, openGround, refuseOwnNames, walkAll, type Ground } from './sources.ts'
+import { orderOf, type WalkOrder } from './walk-order.ts'
+
+/** Within the backup, until it is finished: what the first pass copied. */
+const ahead = '_ahead'
 
 export class FolderPacking implements Packing {
   readonly #request: PackRequest
@@ -15,49 +29,128 @@ export class FolderPacking implements Packing {
   readonly #now: Date
   readonly #undo = new DisposableStack()
   readonly #ground: Ground
+  readonly #inOrder: WalkOrder
+  readonly #previous: (EarlierFolder & { summary: FolderSummary }) | null
+  /** Of the first pass, when a second one follows. */
+  #first: IndexReader<FolderSummary> | undefined
 
   constructor(request: PackRequest, remarks: Remarks, pulse: Pulse, now: Date) {
     this.#request = request
     this.#remarks = remarks
     this.#pulse = pulse
     this.#now = now
-    refuseOwnNames(request.sources)
+    refuseOwnNames(request.sources, [ahead])
     this.#ground = this.#undo.use(openGround(request.sources, request.exclude, remarks))
+    this.#inOrder = orderOf(this.#ground.roots.map(({ name }) => name))
     const own = identityOf(request.out)
     if (own) this.#ground.excluded.push(own)
+    this.#previous = this.#openPrevious()
   }
 
-  async readAhead(): Promise<void> {}
+  async readAhead(): Promise<void> {
+    await this.#empty()
+    const folder = join(this.#request.out, ahead)
+    writing(folder, () => mkdirSync(folder, 0o700))
+    const index = this.#undo.adopt(new IndexWriter(scratchFile(`${this.#request.out}.ahead`), folder), (writer) =>
+      writer.close(),
+    )
+    const unheard = new Remarks(() => {}) // whatever is wrong is met once more
+    using undo = new DisposableStack()
+    const writer = undo.adopt(new FolderWriter(folder, unheard), (made) => made.close())
+    await this.#addAll(writer, this.#previous, index, unheard)
+    writer.finish()
+    this.#first = index.finish(this.#summary())
+  }
 
   async read(): Promise<() => Promise<PackResult>> {
-    const { append, patterns } = this.#request
-    const exclusion = new Exclusion(patterns)
+    const { out, append } = this.#request
+    if (!this.#first) await this.#empty()
+    const index = this.#openIndex()
     using undo = new DisposableStack()
-    const writer = undo.adopt(new FolderWriter(this.#request.out, this.#remarks), (made) => made.close())
-    const entries = new Entries(writer, this.#remarks, this.#pulse)
-    for (const found of walkAll(this.#ground, exclusion)) {
-      if ('error' in found) this.#remarks.notRead(found.name, found.error, found.contentOnly ? 'its content' : 'it')
-      else await entries.add(found)
-      if (this.#pulse.due()) await this.#pulse.beat()
-    }
+    const writer = undo.adopt(new FolderWriter(out, this.#remarks), (made) => made.close())
+    const earlier = this.#first
+      ? undo.use(openEarlier(join(out, ahead), this.#first, this.#inOrder, true))
+      : this.#previous
+    const entries = await this.#addAll(writer, earlier, index, this.#remarks)
     for (const file of append) writer.append(file, BigInt(this.#now.getTime()) * 1_000_000n)
     const finished = writer.finish()
-    if (patterns.length > 0) this.#remarks.onAll('note', exclusion.inWords())
     this.#remarks.end()
-    return async () => ({
-      ...entries.counts,
-      reused_bytes: 0,
-      entry_count: entries.written + append.length,
-      content_bytes:
-        entries.counts.bytes_read + append.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0),
-      ...finished,
-      index_bytes: 0,
-      unreadable_count: this.#remarks.unreadable,
-      changed_count: this.#remarks.changed,
-    })
+    return async () => {
+      await remove(join(out, ahead))
+      index.finish(this.#summary())
+      index.flush()
+      return {
+        ...entries.counts,
+        entry_count: entries.written + append.length,
+        content_bytes: finished.size_bytes,
+        ...finished,
+        index_bytes: index.bytes,
+        unreadable_count: this.#remarks.unreadable,
+        changed_count: this.#remarks.changed,
+      }
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#undo.dispose()
+  }
+
+  async #addAll(
+    writer: FolderWriter,
+    earlier: EarlierFolder | null,
+    into: IndexWriter,
+    remarks: Remarks,
+  ): Promise<Entries> {
+    const { patterns } = this.#request
+    const exclusion = new Exclusion(patterns)
+    const index = new FolderIndexWriter(into)
+    const entries = new Entries({ writer, earlier, index, remarks, pulse: this.#pulse })
+    for (const found of walkAll(this.#ground, exclusion)) {
+      if ('error' in found) remarks.notRead(found.name, found.error, found.contentOnly ? 'its content' : 'it')
+      else await entries.add(found)
+      if (this.#pulse.due()) await this.#pulse.beat()
+    }
+    index.end()
+    if (patterns.length > 0) remarks.onAll('note', exclusion.inWords())
+    if (entries.doubts) remarks.onAll('note', readEveryTime)
+    return entries
+  }
+
+  /** The folder itself is its owner's. */
+  async #empty(): Promise<void> {
+    const { out } = this.#request
+    for (const name of readdirSync(out)) await remove(join(out, name))
+  }
+
+  #openIndex(): IndexWriter {
+    const { out } = this.#request
+    const mode = Number(identityOf(out)?.mode ?? 0o600n) & 0o666
+    const index = this.#undo.adopt(IndexWriter.at(indexPathOf(out), mode), (writer) => writer.close())
+    this.#ground.excluded.push(index.stat())
+    return index
+  }
+
+  #openPrevious(): (EarlierFolder & { summary: FolderSummary }) | null {
+    const { previous } = this.#request
+    if (previous === null) return null
+    const opened = openPreviousFolder(previous, this.#request, this.#inOrder, this.#now)
+    if ('unusable' in opened) {
+      this.#remarks.onAll('note', `Everything is read, because the last backup cannot be used: ${opened.unusable}`)
+      return null
+    }
+    return this.#undo.use(opened)
+  }
+
+  #summary(): Omit<FolderSummary, 'version' | 'entries'> {
+    const made_at = this.#now.toISOString()
+    return { format: 'folder', made_at, full_read_at: this.#previous?.summary.full_read_at ?? made_at }
+  }
+}
+
+async function remove(path: string): Promise<void> {
+  try {
+    await removeTree(path)
+  } catch (error) {
+    throw new EngineError('EIO', `${path} cannot be removed: ${(error as Error).message}`)
   }
 }

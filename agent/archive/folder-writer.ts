@@ -12,19 +12,19 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readSync,
-  rmSync,
+  renameSync,
   symlinkSync,
+  unlinkSync,
   writeSync,
   type BigIntStats,
 } from 'node:fs'
 import { createHash, type Hash } from 'node:crypto'
-import { join } from 'node:path'
+import type { EarlierFolder } from './earlier-folder.ts'
 import { writing } from './out-file.ts'
 import type { AppendedFile } from './protocol.ts'
 import type { Remarks } from './remarks.ts'
-import { makeSpecial, setAttribute, setLinkTime, setTime } from './system-calls.ts'
+import { attributesOf, makeSpecial, setAttribute, setLinkTime, setTime, shareBlocks } from './system-calls.ts'
 import { FolderStack, TreeHash } from './tree-hash.ts'
 import { bytes, latin1 } from './names.ts'
 import { openFolder, type OpenFolder } from './walk.ts'
@@ -74,14 +74,14 @@ export class FolderWriter {
   readonly #open = new Set<number>()
   #file: MadeFile | undefined
   #size = 0
+  #sharesBlocks = true
 
-  /** Takes an existing folder and empties it; it is the caller who makes and removes it. */
+  /** Takes an existing, empty folder; it is the caller who makes and removes it. */
   constructor(path: string, remarks: Remarks) {
     this.#path = path
     this.#remarks = remarks
     this.#root = this.#writing(() => openFolder(latin1(path), '', constants.O_DIRECTORY | constants.O_NOFOLLOW))
     this.#open.add(this.#root.fd)
-    this.#writing(() => empty(path))
   }
 
   /** Of the backup itself, so that it never becomes part of itself. */
@@ -126,6 +126,34 @@ export class FolderWriter {
     this.#tree.add(name, this.#setByPath(path, metadata))
   }
 
+  /**
+   * Takes a file over from an earlier folder, where it has the same name: moves it, shares its blocks, or gives it one more name. False, and
+   * nothing is there, where that cannot be, or it is not there as it should be.
+   */
+  takeOver(name: string, metadata: Metadata, size: number, content: string, { root, givesUp }: EarlierFolder): boolean {
+    const path = bytes(this.#place(name))
+    try {
+      this.#reaching(
+        name,
+        (existing) => {
+          if (givesUp) renameSync(bytes(existing), path)
+          else if (!this.#shareContent(bytes(existing), path, metadata)) linkSync(bytes(existing), path)
+        },
+        root.reach,
+      )
+    } catch {
+      return false
+    }
+    const stat = lstatSync(path, { bigint: true })
+    if (!stat.isFile() || Number(stat.size) !== size || !isAs(metadata, stat)) {
+      this.#writing(() => unlinkSync(path))
+      return false
+    }
+    this.#tree.add(name, stat, { content })
+    this.#size += size
+    return true
+  }
+
   /** Exactly `size` bytes follow by `readFrom` and `zeros`, then `endFile`. */
   beginFile(name: string, metadata: Metadata, size: number, hasHoles: boolean): void {
     const path = bytes(this.#place(name))
@@ -151,16 +179,19 @@ export class FolderWriter {
     return length
   }
 
-  endFile(): void {
+  /** Returns the SHA-256 of its content, in hex. */
+  endFile(): string {
     const { fd, name, metadata, at, hash } = this.#current()
+    const content = hash.digest('hex')
     const stat = this.#writing(() => {
       if (fstatSync(fd).size < at) ftruncateSync(fd, at)
       return this.#setByDescriptor(fd, metadata)
     })
-    this.#tree.add(name, stat, { content: hash.digest('hex') })
+    this.#tree.add(name, stat, { content })
     this.#size += at
     this.#close(fd)
     this.#file = undefined
+    return content
   }
 
   append({ name, content, mode }: AppendedFile, mtimeNs: bigint): void {
@@ -193,6 +224,25 @@ export class FolderWriter {
     if (above !== (this.#folders.innermost?.name ?? '')) this.folder(above, null)
     const folder = this.#folders.innermost?.folder ?? this.#root
     return `${folder.reach}/${name.slice(name.lastIndexOf('/') + 1)}`
+  }
+
+  /** A file of its own with the blocks of another. False, and it is not there, where the file system cannot do that. */
+  #shareContent(existing: Buffer, path: Buffer, metadata: Metadata): boolean {
+    if (!this.#sharesBlocks) return false
+    const from = openSync(existing, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    try {
+      const to = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
+      try {
+        this.#sharesBlocks = shareBlocks(from, 0, to, 0, 0)
+        if (this.#sharesBlocks) this.#setByDescriptor(to, { ...metadata, attributes: attributesOf(from) })
+      } finally {
+        closeSync(to)
+        if (!this.#sharesBlocks) unlinkSync(path)
+      }
+    } finally {
+      closeSync(from)
+    }
+    return this.#sharesBlocks
   }
 
   #leave({ name, folder, metadata }: MadeFolder): void {
@@ -284,6 +334,11 @@ function ownerOf({ uid, gid }: BigIntStats): { uid: number; gid: number } {
   return { uid: Number(uid), gid: Number(gid) }
 }
 
+function isAs({ mode, uid, gid, mtimeNs }: Metadata, stat: BigIntStats): boolean {
+  const isOwned = Number(stat.uid) === uid && Number(stat.gid) === gid
+  return isOwned && Number(stat.mode & 0o7777n) === mode && stat.mtimeNs === mtimeNs
+}
+
 function attempt(call: () => void): boolean {
   try {
     call()
@@ -291,8 +346,4 @@ function attempt(call: () => void): boolean {
   } catch {
     return false // the comparison afterwards tells what was lost
   }
-}
-
-function empty(path: string): void {
-  for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true, force: true })
 }

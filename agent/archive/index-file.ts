@@ -58,6 +58,13 @@ export interface IndexSummary {
   key: string
 }
 
+/** Of a folder backup, whose lines are those of folder-index.ts. */
+export type FolderSummary = Pick<IndexSummary, 'version' | 'entries' | 'made_at' | 'full_read_at'> & {
+  format: 'folder'
+}
+
+export type AnySummary = IndexSummary | FolderSummary
+
 const MiB = 1024 * 1024
 export const summaryMagic = 0x184d2a51
 export const hashLength = 32
@@ -71,9 +78,23 @@ export class BadIndex extends Error {
 
 /** Opens an index and checks that every byte of it is as it was written. Throws BadIndex, or a system error. */
 export function openIndex(path: string): IndexReader {
+  return opened(path, (summary): summary is IndexSummary => summary.format !== 'folder')
+}
+
+/** As `openIndex`, of a folder backup. */
+export function openFolderIndex(path: string): IndexReader<FolderSummary> {
+  return opened(path, (summary): summary is FolderSummary => summary.format === 'folder')
+}
+
+function opened<Summary extends AnySummary>(
+  path: string,
+  isWanted: (summary: AnySummary) => summary is Summary,
+): IndexReader<Summary> {
   const fd = openSync(path, 'r')
   try {
-    return new IndexReader(fd, readSummary(fd))
+    const { summary, linesEnd } = readSummary(fd)
+    if (!isWanted(summary)) throw new BadIndex(`it is of the format ${summary.format}`)
+    return new IndexReader(fd, summary, linesEnd)
   } catch (error) {
     closeSync(fd)
     throw error
@@ -81,7 +102,7 @@ export function openIndex(path: string): IndexReader {
 }
 
 /** Throws BadIndex, or a system error. */
-export function readSummary(fd: number): { summary: IndexSummary; linesEnd: number } {
+function readSummary(fd: number): { summary: AnySummary; linesEnd: number } {
   const size = fstatSync(fd).size
   const hash = createHash('sha256')
   const buffer = Buffer.allocUnsafe(MiB)
@@ -98,17 +119,17 @@ export function readSummary(fd: number): { summary: IndexSummary; linesEnd: numb
   if (!hash.digest().equals(tail.subarray(-hashLength))) throw new BadIndex('its bytes are not those that were written')
   const start = tail.lastIndexOf(Buffer.from([0x51, 0x2a, 0x4d, 0x18]))
   if (start < 0) throw new BadIndex('it has no summary')
-  const summary = JSON.parse(tail.toString('utf8', start + 8, tail.length - hashLength)) as IndexSummary
+  const summary = JSON.parse(tail.toString('utf8', start + 8, tail.length - hashLength)) as AnySummary
   if (summary.version !== 2) throw new BadIndex(`its version is ${String(summary.version)}`)
   return { summary, linesEnd: size - tail.length + start }
 }
 
-export class IndexReader {
-  readonly summary: IndexSummary
+export class IndexReader<Summary extends AnySummary = IndexSummary> {
+  readonly summary: Summary
   readonly #fd: number
   readonly #linesEnd: number
 
-  constructor(fd: number, { summary, linesEnd }: { summary: IndexSummary; linesEnd: number }) {
+  constructor(fd: number, summary: Summary, linesEnd: number) {
     this.#fd = fd
     this.summary = summary
     this.#linesEnd = linesEnd

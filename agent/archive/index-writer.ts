@@ -5,10 +5,10 @@ import zstd from 'zstd-napi/binding.js'
 import {
   hashLength,
   IndexReader,
-  readSummary,
   summaryMagic,
   type Frame,
   type Group,
+  type AnySummary,
   type IndexSummary,
 } from './index-file.ts'
 import { writeAll, writing } from './out-file.ts'
@@ -56,15 +56,18 @@ export class IndexWriter {
     this.entries += lines.length
   }
 
-  /** Everything stands in the file afterwards; flushing it is the caller's. */
-  finish(summary: Omit<IndexSummary, 'version' | 'entries'>): void {
+  /** Everything stands in the file afterwards; flushing it is the caller's. Returns a reader of it; the file stays this one's. */
+  finish<Summary extends AnySummary = IndexSummary>(told: Omit<Summary, 'version' | 'entries'>): IndexReader<Summary> {
     this.#flush()
-    const text = Buffer.from(JSON.stringify({ version: 2, ...summary, entries: this.entries }))
+    const linesEnd = this.bytes
+    const summary = { version: 2, ...told, entries: this.entries } as Summary
+    const text = Buffer.from(JSON.stringify(summary))
     const head = Buffer.alloc(8)
     head.writeUInt32LE(summaryMagic, 0)
     head.writeUInt32LE(text.length + hashLength, 4)
     this.#write(Buffer.concat([head, text]))
     this.#write(this.#hash.copy().digest())
+    return new IndexReader(this.#fd, summary, linesEnd)
   }
 
   /** Of the file, so that it never becomes part of the backup. */
@@ -78,11 +81,6 @@ export class IndexWriter {
 
   flush(): void {
     writing(this.#path, () => fsyncSync(this.#fd))
-  }
-
-  /** Of what was finished. The file stays this one's. */
-  reader(): IndexReader {
-    return new IndexReader(this.#fd, readSummary(this.#fd))
   }
 
   close(): void {

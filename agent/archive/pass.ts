@@ -16,7 +16,7 @@ import { openLarge, type LargeFile } from './large-file.ts'
 import type { AppendedFile } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
 import { failure, lookAgain } from './read-file.ts'
-import type { Remarks } from './remarks.ts'
+import { readEveryTime, type Remarks } from './remarks.ts'
 import type { FoundIn } from './sources.ts'
 
 export interface PassTools {
@@ -66,11 +66,7 @@ export class Pass {
     await this.#addFolders()
     this.#tools.before?.groups.end()
     await this.#settled()
-    if (this.#doubts)
-      remarks.onAll(
-        'note',
-        'Files on tmpfs, network and FUSE file systems are read every time: their times prove nothing',
-      )
+    if (this.#doubts) remarks.onAll('note', readEveryTime)
   }
 
   /** What stands last in a tar: files of our own, and its end. */

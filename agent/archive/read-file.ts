@@ -2,7 +2,7 @@
 import { fstatSync, fsyncSync, type BigIntStats } from 'node:fs'
 import { isLayered } from './file-systems.ts'
 import type { FileState } from './file-state.ts'
-import type { FileEntry, Made, Seen } from './frame-jobs.ts'
+import type { Made, Seen } from './frame-jobs.ts'
 import { beginWriteBack } from './system-calls.ts'
 import { reasonOf } from './words.ts'
 
@@ -26,14 +26,7 @@ export function look(fd: number, dev: bigint): Opened {
 }
 
 /** Notes what is to be told of a file that was read from `at`; `wanted` bytes were to be had, `read` were. */
-export function lookAgain(
-  opened: Opened,
-  entry: FileEntry,
-  at: number,
-  wanted: number,
-  read: number,
-  made: Made,
-): void {
+export function lookAgain(opened: Opened, entry: Seen, at: number, wanted: number, read: number, made: Made): void {
   const { before, beganNs } = opened
   const after = fstatSync(opened.fd, { bigint: true })
   if (differs(before, entry)) made.seen.push({ at, seen: seenOf(before) })

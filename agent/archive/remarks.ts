@@ -4,6 +4,9 @@ import { printable, reasonOf } from './words.ts'
 
 const toldOneByOne = 1000
 
+export const readEveryTime =
+  'Files on tmpfs, network and FUSE file systems are read every time: their times prove nothing'
+
 export class Remarks {
   unreadable = 0
   changed = 0

@@ -64,8 +64,8 @@ export function* walkAll({ roots, excluded }: Ground, exclusion: Exclusion): Gen
 }
 
 /** A folder backup has folders of its own beside those of the sources. */
-export function refuseOwnNames(sources: Source[]): void {
-  const own = sources.find(({ prefix }) => ownFolders.includes(prefix))
+export function refuseOwnNames(sources: Source[], further: string[]): void {
+  const own = sources.find(({ prefix }) => [...ownFolders, ...further].includes(prefix))
   if (own)
     throw new EngineError('EEXIST', `a folder backup needs the name ${own.prefix} for itself: choose another format`)
 }

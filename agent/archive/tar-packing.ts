@@ -19,6 +19,7 @@ import type { Pulse } from './pulse.ts'
 import { Remarks } from './remarks.ts'
 import { seekTable } from './seek-table.ts'
 import { openGround, walkAll, type Ground } from './sources.ts'
+import { orderOf, type WalkOrder } from './walk-order.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 
@@ -28,6 +29,7 @@ export class TarPacking implements Packing {
   readonly #pulse: Pulse
   readonly #now: Date
   readonly #ground: Ground
+  readonly #inOrder: WalkOrder
   readonly #out: OutFile
   readonly #pool: FramePool
   readonly #previous: Previous | null
@@ -49,6 +51,7 @@ export class TarPacking implements Packing {
     this.#pulse = pulse
     this.#now = now
     this.#ground = this.#undo.use(openGround(request.sources, request.exclude, remarks))
+    this.#inOrder = orderOf(this.#ground.roots.map(({ name }) => name))
     this.#out = this.#undo.adopt(new OutFile(request.out), (out) => out.close())
     this.#ground.excluded.push(this.#out.stat())
     this.#previous = this.#openPrevious()
@@ -64,8 +67,7 @@ export class TarPacking implements Packing {
     const pass = new Pass(this.#tools(sink, this.#beforeOfPrevious(), index, unheard))
     await pass.run(walkAll(this.#ground, new Exclusion(this.#request.patterns)))
     const length = await sink.length()
-    index.finish(this.#summary(length, noFrame))
-    this.#first = { index: index.reader(), length }
+    this.#first = { index: index.finish(this.#summary(length, noFrame)), length }
   }
 
   async read(): Promise<() => Promise<PackResult>> {
@@ -91,17 +93,17 @@ export class TarPacking implements Packing {
     const spool = scratchFile(`${this.#request.out}.spool`)
     this.#undo.defer(() => closeSync(spool))
     const dead: Frame[] = []
-    const groups = new Before(first.groups(), this.#sources(), ({ frames }) => dead.push(...frames))
+    const before = new Before(first.groups(), this.#inOrder, ({ frames }) => dead.push(...frames))
     const sink = new SpoolSink(this.#pool, spool, this.#today(), freeBytes(this.#request.out) / 2)
     const found = this.#scratchIndex('again')
-    const pass = await this.#readAll(this.#tools(sink, { groups, isBackup: false }, found, this.#remarks))
+    const pass = await this.#readAll(this.#tools(sink, { groups: before, isBackup: false }, found, this.#remarks))
     return async () => {
-      found.finish(this.#summary(length, noFrame))
+      const groups = found.finish(this.#summary(length, noFrame)).groups()
       const { format } = this.#request
       const [pool, out, today, beat] = [this.#pool, this.#out, this.#today(), () => this.#rest()]
       const { unread } = sink
       const assembly = { pool, out, format, spool, length, unread, key: this.#key, dead, today, index, beat }
-      return this.#finish(index, pass, await assemble(assembly, found.reader().groups()))
+      return this.#finish(index, pass, await assemble(assembly, groups))
     }
   }
 
@@ -173,11 +175,7 @@ export class TarPacking implements Packing {
   }
 
   #beforeOfPrevious(): PassTools['before'] {
-    return this.#previous && { groups: new Before(this.#previous.index.groups(), this.#sources()), isBackup: true }
-  }
-
-  #sources(): string[] {
-    return this.#ground.roots.map(({ name }) => name)
+    return this.#previous && { groups: new Before(this.#previous.index.groups(), this.#inOrder), isBackup: true }
   }
 
   #today(): number {

@@ -164,7 +164,8 @@ test('Notifications: report with stacks, size, duration, downtime, backups, disk
   await until('both to be told', () => mail.received.length === 2)
   expect(mail.received.map(({ recipients }) => recipients)).toEqual([['admin@example.org'], ['ops@example.org']])
   expect(mail.received[0]?.raw).not.toContain('ops@')
-  expect((await mails())[0]).toMatchObject({ kind: 'report', job_id: job.id, state: 'sent', attempts: 1 })
+  await until('it to be known as sent', async () => (await mails())[0]?.state === 'sent')
+  expect((await mails())[0]).toMatchObject({ kind: 'report', job_id: job.id, attempts: 1 })
 })
 
 test('Not again: unescaped HTML', async () => {
