@@ -1,6 +1,5 @@
 // Large files that changed, on a file system that shares blocks: kept as they are while the stack is stopped, read when it is up again.
-import { execFileSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openPacking } from './pack.ts'
@@ -8,29 +7,11 @@ import { Pulse } from './pulse.ts'
 import { Remarks } from './remarks.ts'
 import { shareBlocks } from './system-calls.ts'
 import { requestFor } from './testing/packing.ts'
-import { contentOf, emptyFile, extract, ground, isRoot, scratch } from './testing/tree.ts'
+import { contentOf, emptyFile, extract, ground, isRoot, scratch, xfs } from './testing/tree.ts'
 import { verify } from './verify.ts'
 
 const MiB = 2 ** 20
 const quiet = new Pulse(() => {})
-
-/** Makes a file system of its own for a test. */
-function xfs(): Disposable & { path: string } {
-  const folder = scratch()
-  const [image, path] = [join(folder.path, 'image'), join(folder.path, 'disk')]
-  writeFileSync(image, '')
-  truncateSync(image, 500 * MiB)
-  execFileSync('mkfs.xfs', ['-q', '-m', 'reflink=1', image])
-  mkdirSync(path)
-  execFileSync('mount', ['-o', 'loop', image, path])
-  return {
-    path,
-    [Symbol.dispose]() {
-      execFileSync('umount', [path])
-      folder[Symbol.dispose]()
-    },
-  }
-}
 
 function change(file: string, at: number, fill: string): void {
   const fd = openSync(file, 'r+')

@@ -11,6 +11,8 @@ import {
   readFileSync,
   readlinkSync,
   realpathSync,
+  truncateSync,
+  writeFileSync,
   type BigIntStats,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -32,6 +34,24 @@ export function ground(within?: string): Disposable & { path: string; source: st
   const source = join(folder.path, 'source')
   mkdirSync(source)
   return { path: folder.path, source, [Symbol.dispose]: () => folder[Symbol.dispose]() }
+}
+
+/** A file system of its own, which shares blocks: `using disk = xfs()`. */
+export function xfs(bytes = 500 * 2 ** 20): Disposable & { path: string } {
+  const folder = scratch()
+  const [image, path] = [join(folder.path, 'image'), join(folder.path, 'disk')]
+  writeFileSync(image, '')
+  truncateSync(image, bytes)
+  execFileSync('mkfs.xfs', ['-q', '-m', 'reflink=1', image])
+  mkdirSync(path)
+  execFileSync('mount', ['-o', 'loop', image, path])
+  return {
+    path,
+    [Symbol.dispose]() {
+      execFileSync('umount', [path])
+      folder[Symbol.dispose]()
+    },
+  }
 }
 
 /** An empty file or folder to pack into, as the agent makes it. */
