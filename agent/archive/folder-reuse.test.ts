@@ -3,10 +3,12 @@ import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   chmodSync,
+  closeSync,
   existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -25,6 +27,7 @@ import { openPacking } from './pack.ts'
 import type { PackRequest, PackResult } from './protocol.ts'
 import { Pulse } from './pulse.ts'
 import { Remarks } from './remarks.ts'
+import { setAttribute } from './system-calls.ts'
 import { packed, readBack, requestFor } from './testing/packing.ts'
 import { contentOf, emptyFile, ground, isRoot, xfs } from './testing/tree.ts'
 
@@ -71,7 +74,9 @@ test.skipIf(!isRoot)('where blocks can be shared, each backup has files of its o
   using disk = xfs()
   using at = ground(disk.path)
   writeFileSync(join(at.source, 'file'), Buffer.alloc(3_000_001, 'x'), { mode: 0o640 })
-  execFileSync('setfattr', ['-n', 'user.note', '-v', 'kept', join(at.source, 'file')])
+  const fd = openSync(join(at.source, 'file'), 'r+')
+  setAttribute(fd, 'user.note', Buffer.from('kept'))
+  closeSync(fd)
   writeFileSync(join(at.source, 'empty'), '')
   await sleep(2100)
   const first = await packed(at.path, at.source, { format })
