@@ -1,6 +1,6 @@
-// Writing frames past the page cache: that takes half of the system's share of the time, and leaves the memory to the files that the
-// stacks themselves work with. Needs whole blocks in memory, too. Copying what is taken over stays with the kernel, whose reading
-// ahead and writing behind keep the device busier: 1.8 s instead of 2.4 s for 1 GB.
+// Writing past the page cache: that takes half of the system's share of the time, and leaves the memory to the files that the stacks
+// themselves work with. Needs whole blocks in memory, too. What is taken over is written from the pages of the backup before, so that nothing
+// is copied but by the device: 0.07 s of processor time for 900 MB instead of 0.5 s.
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, statfsSync, writeSync } from 'node:fs'
 import { addressOf, flagsOf } from './system-calls.ts'
 import { ALIGN } from './frame.ts'

@@ -37,7 +37,7 @@ export interface PackRequest {
   /** What else is left out: patterns as in a .gitignore at the top of each source. */
   patterns: string[]
   append: AppendedFile[]
-  /** Absolute path of an earlier backup of the same sources, whose frames are taken over where nothing changed; not for folders. */
+  /** Absolute path of an earlier backup of the same sources and format: where nothing changed, its frames or files are taken over. */
   previous: string | null
   /** Days after which every file is read again whatever its times say. */
   full_read_every: number

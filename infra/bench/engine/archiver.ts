@@ -3,12 +3,13 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { run } from '../../testbed/run.ts'
 import { costOf, type Contender, type Cost } from './measured.ts'
 
 const cli = fileURLToPath(new URL('../../../agent/cli.ts', import.meta.url))
 
 /** Where compiled sources are kept from one run to the next, as in the image. */
-export const compiled = (work: string) => ({ NODE_COMPILE_CACHE: join(work, 'compiled') })
+const compiled = (work: string) => ({ NODE_COMPILE_CACHE: join(work, 'compiled') })
 
 export class Archiver {
   readonly #work: string
@@ -19,6 +20,12 @@ export class Archiver {
 
   async run(...args: string[]): Promise<Cost> {
     return costOf([process.execPath, cli, ...args], compiled(this.#work))
+  }
+
+  /** A script that measures a part of what it does itself, and prints that. */
+  async tells(script: URL, ...args: string[]): Promise<Cost> {
+    const env = { ...process.env, ...compiled(this.#work) }
+    return JSON.parse(await run(process.execPath, [fileURLToPath(script), ...args], { env })) as Cost
   }
 
   /** Makes `out` anew. */
