@@ -1,10 +1,11 @@
 // Archives one stack: the product's main sentence.
+import { relative } from 'node:path'
 import type { ArchiveFormat } from 'db/domain/archive'
 import { messageOf } from 'db/domain/errors'
 import { binarySize, counted } from 'db/domain/size'
 import type { ArchiveStackPayload, MadeBackup, PackedSource, PullResult, TaskOf, TaskOutcome } from 'db/domain/task'
 import type { Engine } from '../archive/client.ts'
-import { fullReadEvery, type EngineEvent, type PackResult } from '../archive/protocol.ts'
+import { EngineError, fullReadEvery, type EngineEvent, type PackResult } from '../archive/protocol.ts'
 import { JobCancelled } from '../cancelled.ts'
 import type { StoppedContainer } from '../docker/stopped-container.ts'
 import { publishBackup } from '../backup-names.ts'
@@ -110,6 +111,7 @@ async function makeBackup(
   attempt.packed = stack.sources.map(({ path, prefix }) => ({ path, prefix }))
   const manifest = await within(60_000, 'Docker', manifestOf(payload, stack, tools, at), signal)
   const telling = (event: EngineEvent) => show(event, report)
+  const previous = await previousBackup(payload, tools)
   await within(
     60_000,
     'A file system',
@@ -122,7 +124,7 @@ async function makeBackup(
         exclude: ready.exclude,
         patterns: payload.archive.exclude,
         append: [manifest, restoreScript(payload, stack, at)],
-        previous: await previousBackup(payload, tools),
+        previous,
         full_read_every: fullReadEvery,
       },
       telling,
@@ -153,7 +155,12 @@ async function makeBackup(
   if ((await tools.journal.holder(task.id)) !== 'us')
     throw new Error('another agent of this host has taken over and started the stack; this backup is given up')
 
-  const packed = await finishAndVerify(engine, file, payload.archive.format, report)
+  report.phase('verify')
+  const packed = await finish(engine, report)
+  if (!(await isWhole(engine, file, payload.archive.format, packed, report))) {
+    await distrust(previous, tools, report)
+    throw new Error(`What was read back from ${file.partial} is not what was written`)
+  }
   return { stack, outcome: await giveItsName(attempt, file, packed, at, tools, report, payload.archive.format) }
 }
 
@@ -246,26 +253,43 @@ async function recordStart(
   if ((await tools.journal.holder(attempt.entry.task_id)) === 'us') await tools.leftovers.keep(attempt.entry)
 }
 
+async function finish(engine: Engine, report: TaskReport): Promise<PackResult> {
+  const packed = await unlessStalled(engine, (alive) =>
+    engine.finish((event) => {
+      alive()
+      show(event, report)
+    }),
+  )
+  report.say('info', `Packed ${inWords(packed)}; reading it back`)
+  return packed
+}
+
 /** What was written is flushed and read back; what was taken over has been read back before, and is again in its time. */
-async function finishAndVerify(
+async function isWhole(
   engine: Engine,
   file: BackupFile,
   format: ArchiveFormat,
+  packed: PackResult,
   report: TaskReport,
-): Promise<PackResult> {
-  report.phase('verify')
-  const heard = (alive: () => void) => (event: EngineEvent) => {
-    alive()
-    show(event, report)
-  }
-  const packed = await unlessStalled(engine, (alive) => engine.finish(heard(alive)))
-  report.say('info', `Packed ${inWords(packed)}; reading it back`)
+): Promise<boolean> {
   const read = await unlessStalled(engine, (alive) =>
-    engine.verify({ file: file.partial, format, frames: 'of today' }, heard(alive)),
-  )
-  if (read.sha256 !== packed.sha256 || read.index === 'missing' || read.index === 'damaged')
-    throw new Error(`What was read back from ${file.partial} is not what was written`)
-  return packed
+    engine.verify({ file: file.partial, format, frames: 'of today' }, (event) => {
+      alive()
+      show(event, report)
+    }),
+  ).catch((error: unknown) => {
+    if (!(error instanceof EngineError) || error.code !== 'CORRUPT') throw error
+    report.say('error', error.message)
+    return null
+  })
+  return read?.sha256 === packed.sha256 && read.index !== 'missing' && read.index !== 'damaged'
+}
+
+/** What is damaged may have come from there: the next backup is not made from it. */
+async function distrust(previous: string | null, { ledger, archivesDir }: Tools, report: TaskReport): Promise<void> {
+  if (previous === null) return
+  report.say('error', `The damage may have come from ${previous}, of which unchanged parts were taken over: verify it`)
+  await ledger.forget(relative(archivesDir, previous))
 }
 
 function inWords({ files, content_bytes, reused_bytes, size_bytes }: PackResult): string {

@@ -1,5 +1,5 @@
 // One stack archived in every format through the real thing, and restored with nothing but what every system has.
-import { chmod, chown, link, lstat, mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, link, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { archiveFormats, type ArchiveFormat } from 'db/domain/archive'
@@ -98,6 +98,24 @@ describe('Archive: name (unique), stacks, … format tar tar.gz tar.zst folder',
     // nothing unfinished is left beside it
     expect((await readdir(dirname(path))).filter((name) => name.startsWith('.'))).toEqual([])
   })
+})
+
+test('a backup that took over damage is noticed, and the next one is made without', async () => {
+  const archive = await house.makeArchive('damaged', [await house.findStack(shop.folder)], { format: 'folder' })
+  const first = await house.ended(await house.run(archive))
+  expect(first.job.status, first.log).toBe('success')
+  const file = join(first.stack.archive_path ?? '', shop.name, 'site/keep.log')
+  await writeFile(file, 'cept by an exception')
+  await run('touch', ['-d', '2024-02-29 12:34:56.123456789', file]) // as a disk damages, without a trace
+  const second = await house.ended(await house.run(archive))
+  expect(second.job.status).toBe('failed')
+  expect(second.log).toContain(`The damage may have come from ${first.stack.archive_path}`)
+  expect(second.stack.reason).toContain('is not what was written')
+  const third = await house.ended(await house.run(archive))
+  expect(third.job.status, third.log).toBe('success')
+  expect(await readFile(join(third.stack.archive_path ?? '', shop.name, 'site/keep.log'), 'utf8')).toBe(
+    'kept by an exception',
+  )
 })
 
 test('a pattern that can only be a mistake is refused at its field', async () => {
