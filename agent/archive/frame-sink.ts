@@ -37,7 +37,7 @@ const worthKeeping = 16 * 1024 * 1024
 const longestRun = 32 * 1024 * 1024
 
 /** Days after which a frame that is taken over is read back with the new ones. */
-const unread = 25
+const mostUnread = 25
 
 interface Run {
   from: number
@@ -92,7 +92,7 @@ export class OrderedSink implements FrameSink {
   async copy(from: number, frames: Frame[]): Promise<Frame[]> {
     const shifts = frames.map((frame) => this.#joinRun(from, frame))
     const moved = async (frame: Frame, at: number) => {
-      const read = this.#today - frame.read < unread ? frame.read : this.#today
+      const read = this.#today - frame.read < mostUnread ? frame.read : this.#today
       return { ...frame, offset: frame.offset + ((await shifts[at]) ?? 0), read }
     }
     return Promise.all(frames.map(moved))

@@ -156,7 +156,8 @@ export async function copyBetween(path: string, range: Range, to: Place): Promis
 
 /** Resolves with how much it copied. Rejects with a system error. */
 async function copyInKernel({ from, offset, length }: Range, { fd, direct, offset: at }: Place): Promise<number> {
-  if (direct !== null && isWhole(offset, at, length)) {
+  // within one file, the kernel would have to read pages of what it is writing to
+  if (direct !== null && from !== fd && isWhole(offset, at, length)) {
     const written = await writeFromPages(from, offset, direct, at, length)
     if (written > 0) return written
   }
