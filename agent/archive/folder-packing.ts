@@ -1,6 +1,6 @@
 // A backup that is a folder, made in one pass or in two: the first while the stack runs, the second while it is stopped, which copies only what
 // changed since, and moves all other files to their place.
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { removeTree } from '../remove-tree.ts'
 import { openEarlier, openPreviousFolder, type EarlierFolder } from './earlier-folder.ts'
@@ -19,7 +19,7 @@ import { readEveryTime, Remarks } from './remarks.ts'
 import { identityOf, openGround, refuseOwnNames, walkAll, type Ground } from './sources.ts'
 import { orderOf, type WalkOrder } from './walk-order.ts'
 
-/** Within the backup, until it is finished: what the first pass copied. */
+/** Within the backup, until it is finished: what earlier passes have copied. */
 const ahead = '_ahead'
 
 export class FolderPacking implements Packing {
@@ -31,8 +31,9 @@ export class FolderPacking implements Packing {
   readonly #ground: Ground
   readonly #inOrder: WalkOrder
   readonly #previous: (EarlierFolder & { summary: FolderSummary }) | null
-  /** Of the first pass, when a second one follows. */
-  #first: IndexReader<FolderSummary> | undefined
+  /** Of the last pass, when one more follows. */
+  #last: { folder: string; index: IndexReader<FolderSummary> } | undefined
+  #passes = 0
 
   constructor(request: PackRequest, remarks: Remarks, pulse: Pulse, now: Date) {
     this.#request = request
@@ -49,8 +50,7 @@ export class FolderPacking implements Packing {
 
   async readAhead(): Promise<void> {
     await this.#empty()
-    const folder = join(this.#request.out, ahead)
-    writing(folder, () => mkdirSync(folder, 0o700))
+    const folder = this.#folderAhead()
     const index = this.#undo.adopt(new IndexWriter(scratchFile(`${this.#request.out}.ahead`), folder), (writer) =>
       writer.close(),
     )
@@ -59,25 +59,25 @@ export class FolderPacking implements Packing {
     const writer = undo.adopt(new FolderWriter(folder, unheard), (made) => made.close())
     await this.#addAll(writer, this.#previous, index, unheard)
     writer.finish()
-    this.#first = index.finish(this.#summary())
+    this.#last = { folder, index: index.finish(this.#summary()) }
   }
 
   async read(): Promise<() => Promise<PackResult>> {
     const { out, append } = this.#request
-    if (!this.#first) await this.#empty()
+    if (this.#last?.folder === out) this.#putAside(this.#last)
+    else if (!this.#last) await this.#empty()
     const index = this.#openIndex()
     using undo = new DisposableStack()
     const writer = undo.adopt(new FolderWriter(out, this.#remarks), (made) => made.close())
-    const earlier = this.#first
-      ? undo.use(openEarlier(join(out, ahead), this.#first, this.#inOrder, true))
-      : this.#previous
+    const { folder = '', index: files } = this.#last ?? {}
+    const earlier = files ? undo.use(openEarlier(folder, files, this.#inOrder, true)) : this.#previous
     const entries = await this.#addAll(writer, earlier, index, this.#remarks)
     for (const file of append) writer.append(file, BigInt(this.#now.getTime()) * 1_000_000n)
     const finished = writer.finish()
     this.#remarks.end()
+    this.#last = { folder: out, index: index.finish(this.#summary()) }
     return async () => {
       await remove(join(out, ahead))
-      index.finish(this.#summary())
       index.flush()
       return {
         ...entries.counts,
@@ -114,6 +114,23 @@ export class FolderPacking implements Packing {
     if (patterns.length > 0) remarks.onAll('note', exclusion.inWords())
     if (entries.doubts) remarks.onAll('note', readEveryTime)
     return entries
+  }
+
+  #folderAhead(): string {
+    const folder = join(this.#request.out, ahead, String(this.#passes++))
+    writing(folder, () => mkdirSync(folder, { mode: 0o700, recursive: true }))
+    return folder
+  }
+
+  /** A pass that has to be repeated: what it made is what the next one is made of. */
+  #putAside(last: { folder: string }): void {
+    const { out } = this.#request
+    const names = readdirSync(out).filter((name) => name !== ahead)
+    const folder = this.#folderAhead()
+    for (const name of names) writing(out, () => renameSync(join(out, name), join(folder, name)))
+    last.folder = folder
+    // its index is still read
+    rmSync(indexPathOf(out))
   }
 
   /** The folder itself is its owner's. */

@@ -123,6 +123,31 @@ test('what was copied while the stack ran is not read again while it is stopped,
   expect(await readBack(out, format)).toMatchObject({ sha256: made.sha256, content_bytes: made.content_bytes })
 })
 
+test('a pass that has to be repeated, because somebody started the stack under it, copies only what changed since', async () => {
+  using at = ground()
+  for (let n = 0; n < 20; n++) writeFileSync(join(at.source, `f${n}`), `${n}`.repeat(1000))
+  await sleep(2100)
+  const out = emptyFile(join(at.path, 'out'), format)
+  const append = [{ name: '_archive/manifest.json', content: '{}', mode: 0o600 }]
+  await using packing = openPacking(
+    requestFor(at.source, { out, format, append }),
+    new Remarks(() => {}),
+    quiet,
+    new Date(),
+  )
+  await packing.readAhead()
+  writeFileSync(join(at.source, 'f3'), 'first')
+  await packing.read()
+  writeFileSync(join(at.source, 'f4'), 'second')
+  rmSync(join(at.source, 'f5'))
+  const made = await (await packing.read())()
+  // what was written within the last two seconds is read once more
+  expect(made.bytes_read).toBe('first'.length + 'second'.length)
+  expect(contentOf(join(out, 'stack'))).toEqual(contentOf(at.source))
+  expect(readdirSync(out)).toEqual(['_archive', 'stack'])
+  expect(await readBack(out, format)).toMatchObject({ sha256: made.sha256 })
+})
+
 test('random edits before, between and after: each backup equals the tree, and its predecessors stay what they were', async () => {
   // what was just written is old enough to be trusted: nothing else happens to it
   const now = Date.now

@@ -225,3 +225,23 @@ test('a previous backup that is cut, or is not the one its index tells, is notic
   writeFileSync(`${file}.index`, index)
   expect(readdirSync(at.path).filter((name) => name.endsWith('.spool') || name.endsWith('.ahead'))).toEqual([])
 })
+
+test('a second pass that has to be repeated, because somebody started the stack under it, counts alone', async () => {
+  using at = ground()
+  for (let n = 0; n < 20; n++) writeFileSync(join(at.source, `f${n}`), bytesOf(n % 4 === 0 ? 2_500_000 : 3000, n))
+  const out = emptyFile(join(at.path, 'out'))
+  const request = { ...requestFor(at.source, { out }), format: 'tar.zst' as const }
+  await using packing = new TarPacking(request, new Remarks(() => {}), new Pulse(() => {}), new Date(), [
+    inlineThread(here),
+  ])
+  await packing.readAhead()
+  writeFileSync(join(at.source, 'f3'), 'first')
+  rmSync(join(at.source, 'f4'))
+  await packing.read()
+  writeFileSync(join(at.source, 'f3'), 'second')
+  writeFileSync(join(at.source, 'f8'), bytesOf(2_500_000, 99))
+  const made = await (await packing.read())()
+  expect(wholeTree(out, join(at.path, 'restored'))).toEqual(contentOf(at.source))
+  const read = await verify({ op: 'verify', file: out, format: 'tar.zst', frames: 'all' }, new Pulse(() => {}))
+  expect(read).toMatchObject({ sha256: made.sha256, index: 'whole', entry_count: made.entry_count })
+})
