@@ -37,11 +37,11 @@ export function ground(within?: string): Disposable & { path: string; source: st
 }
 
 /** A file system of its own, which shares blocks: `using disk = xfs()`. */
-export function xfs(bytes = 500 * 2 ** 20): Disposable & { path: string } {
+export function xfs(): Disposable & { path: string } {
   const folder = scratch()
   const [image, path] = [join(folder.path, 'image'), join(folder.path, 'disk')]
   writeFileSync(image, '')
-  truncateSync(image, bytes)
+  truncateSync(image, 500 * 2 ** 20)
   execFileSync('mkfs.xfs', ['-q', '-m', 'reflink=1', image])
   mkdirSync(path)
   execFileSync('mount', ['-o', 'loop', image, path])
