@@ -22,7 +22,6 @@ const madvise = libc.func('int madvise(void *addr, uint64_t length, int advice)'
 const munmap = libc.func('int munmap(void *addr, uint64_t length)')
 const pwrite = libc.func('int64_t pwrite(int fd, void *from, uint64_t length, int64_t offset)')
 const ioctl = libc.func('int ioctl(int fd, unsigned long request, ...)')
-const fcntl = libc.func('int fcntl(int fd, int command, ...)')
 
 /** <fcntl.h>: paths are relative to the working directory; a link itself is meant. */
 const AT_FDCWD = -100
@@ -204,14 +203,6 @@ function known(declaration: string): ReturnType<typeof libc.func> | null {
   } catch {
     return null
   }
-}
-
-/** <fcntl.h> */
-const F_GETFL = 3
-
-/** What an open file was opened with. */
-export function flagsOf(fd: number): number {
-  return Number(fcntl(fd, F_GETFL))
 }
 
 export function addressOf(buffer: Buffer): number {
