@@ -1,5 +1,6 @@
 // File systems of the bench's own, each in a file: what the machine's has, and what else is written to it, plays no part.
 import { mkdir, rm, statfs, truncate, writeFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { run, works } from '../../testbed/run.ts'
 
 export interface FileSystem extends AsyncDisposable {
@@ -7,6 +8,8 @@ export interface FileSystem extends AsyncDisposable {
   /** Bytes in use, once everything is on the device. */
   used(): Promise<number>
   flush(): Promise<void>
+  /** Flushes; every file is then older than the two seconds within which times prove nothing. */
+  settle(): Promise<void>
 }
 
 const makers = {
@@ -36,6 +39,10 @@ export async function makeFileSystem(
   return {
     path,
     flush,
+    async settle() {
+      await flush()
+      await sleep(2500)
+    },
     async used() {
       await flush()
       const { blocks, bfree, bsize } = await statfs(path)

@@ -1,7 +1,6 @@
 // A million small files: what each costs, and that memory does not grow with them.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Scale } from '../engine.ts'
 import type { Row } from '../measure.ts'
 import { Archiver } from './archiver.ts'
@@ -19,8 +18,7 @@ export async function manyFiles(work: string, { share }: Scale): Promise<Row[]> 
   const source = join(disk.path, 'stack')
   const count = Math.round(1_000_000 * share)
   makeMany(source, count)
-  await disk.flush()
-  await sleep(2500)
+  await disk.settle()
   const [first, second] = [join(disk.path, '0.tar.zst'), join(disk.path, '1.tar.zst')]
   const made = await archiver.packs(source, first)()
   const again = await archiver.packs(source, second, first)()

@@ -1,7 +1,6 @@
 // The stack on a file system that does not share blocks, as most servers have.
 import { cp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Scale } from '../engine.ts'
 import type { Row } from '../measure.ts'
 import { Archiver } from './archiver.ts'
@@ -21,7 +20,7 @@ export async function onExt4(work: string, scale: Scale, restics: Restic[]): Pro
   const source = join(disk.path, 'stack')
   const at = (name: string) => join(disk.path, name)
   makeCorpus(source, scale.share)
-  await settle(disk)
+  await disk.settle()
 
   const tar = tarZstd(source, at('tar.tar.zst'))
   const keepers = [...restics.map((one) => resticIn(disk.path, source, one)), borgIn(disk.path, source)]
@@ -44,7 +43,7 @@ export async function onExt4(work: string, scale: Scale, restics: Restic[]): Pro
   const contenders: Record<string, Contender> = { ours, tar, ...peers }
   const again = await inTurns(contenders, scale.rounds, async () => {
     liveThroughDay(source, scale.share, ++day)
-    await settle(disk)
+    await disk.settle()
   })
   const of = (name: string): Cost[] => again[name] ?? []
   const what = 'again after a day with 1 % changed, without shared blocks'
@@ -106,12 +105,6 @@ async function restored(
   ]
 }
 
-/** What was begun is on the device, and every file is older than the two seconds within which times prove nothing. */
-async function settle(disk: FileSystem): Promise<void> {
-  await disk.flush()
-  await sleep(2500)
-}
-
 /** The tree is copied for it: what is packed later is to differ by its own days alone. */
 async function windowRow(
   archiver: Archiver,
@@ -122,7 +115,7 @@ async function windowRow(
 ): Promise<Row> {
   const copy = join(disk.path, 'hot', 'stack')
   await cp(source, copy, { recursive: true, preserveTimestamps: true })
-  await settle(disk)
+  await disk.settle()
   const windows = await windowOf(archiver, copy, join(disk.path, 'hot.tar.zst'), scale)
   await rm(join(disk.path, 'hot'), { recursive: true })
   return shareRow('stopped window with 1 % hot, as `tar c` with `zstd -T0 -3` of all of it', windows, tar, 20)

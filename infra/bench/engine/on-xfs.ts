@@ -1,6 +1,5 @@
 // The stack on a file system that shares blocks: a backup costs what changed, in time and in space.
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Scale } from '../engine.ts'
 import { percentile, type Row } from '../measure.ts'
 import { Archiver } from './archiver.ts'
@@ -18,8 +17,7 @@ export async function onXfs(work: string, { share, rounds }: Scale): Promise<Row
   const source = join(disk.path, 'stack')
   const backup = (day: number) => join(disk.path, `${day}.tar.zst`)
   makeCorpus(source, share)
-  await disk.flush()
-  await sleep(2500)
+  await disk.settle()
   await archiver.packs(source, backup(0))()
 
   let day = 0
@@ -33,8 +31,7 @@ export async function onXfs(work: string, { share, rounds }: Scale): Promise<Row
   }
   const again = await inTurns({ ours, tar: tarZstd(source, join(disk.path, 'tar.tar.zst')) }, rounds, async () => {
     changed = liveThroughDay(source, share, ++day).bytes
-    await disk.flush()
-    await sleep(2500)
+    await disk.settle()
   })
   const what = 'again after a day with 1 % changed, XFS with shared blocks'
   const space = percentile(spaces, 0.5)
