@@ -69,25 +69,21 @@ export async function assemble(assembly: Assembly, groups: Iterable<Group>): Pro
     return taken
   }
 
-  async function fromSpool({ print, ...frame }: Frame): Promise<Frame[]> {
+  async function fromSpool(frame: Frame): Promise<Frame[]> {
     const offset = -1 - frame.offset
-    if (frame.hash !== '') return sink.copy(spool, [{ ...frame, ...printed(print), offset }])
+    if (frame.hash !== '') return sink.copy(spool, [{ ...frame, offset }])
     const before = unread.get(frame.offset)
     if (before !== undefined) {
       const extents = [{ offset, length: frame.length }]
       return [(await sink.make({ type: 'chunk', fd: spool, extents, zeros: 0, key, before })).frame]
     }
     const made = await sink.make({ type: 'spooled', fd: spool, offset, length: frame.length })
-    return [{ ...made.frame, ...printed(print) }]
+    return [{ ...made.frame, print: frame.print }]
   }
 }
 
 function isSpooled({ offset }: Frame): boolean {
   return offset < 0
-}
-
-function printed(print: string | undefined): { print?: string } {
-  return print === undefined ? {} : { print }
 }
 
 /** In order, those side by side as one. */

@@ -4,6 +4,7 @@ import { FilesBefore } from './folder-index.ts'
 import { openFolderIndex, type FolderSummary, type IndexReader } from './index-file.ts'
 import { indexPathOf } from './index-path.ts'
 import { latin1 } from './names.ts'
+import { whyOutdated } from './previous.ts'
 import type { PackRequest } from './protocol.ts'
 import { openFolder, type OpenFolder } from './walk.ts'
 import type { WalkOrder } from './walk-order.ts'
@@ -16,7 +17,6 @@ export interface EarlierFolder extends Disposable {
   givesUp: boolean
 }
 
-const dayMs = 24 * 60 * 60 * 1000
 const folderFlags = constants.O_DIRECTORY | constants.O_NOFOLLOW
 
 /** A reason in words where it cannot be used. */
@@ -29,10 +29,10 @@ export function openPreviousFolder(
   let index: IndexReader<FolderSummary> | undefined
   try {
     index = openFolderIndex(indexPathOf(path))
-    const days = (now.getTime() - Date.parse(index.summary.full_read_at)) / dayMs
-    if (days >= full_read_every) {
+    const unusable = whyOutdated(index.summary, full_read_every, now)
+    if (unusable !== '') {
       index.close()
-      return { unusable: `every file was last read ${Math.floor(days)} days ago, and is every ${full_read_every}` }
+      return { unusable }
     }
     const opened = index
     const earlier = openEarlier(path, opened, inOrder, false)

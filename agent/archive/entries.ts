@@ -111,10 +111,11 @@ export class Entries {
   }
 
   #takeOver(name: string, path: string, stat: FileState): boolean {
+    if (!this.#earlier) return false
     const line = this.#lineOf(name, path, stat)
-    const known = this.#earlier?.files.meet(name, line)
+    const known = this.#earlier.files.meet(name, line)
     const size = Number(stat.size)
-    if (!known || !this.#earlier) return false
+    if (!known) return false
     if (!this.#writer.takeOver(name, metadataOf(stat), size, known.content, this.#earlier)) return false
     const taken = known.taken || !this.#earlier.givesUp
     this.#index.add(line, { content: known.content, taken })

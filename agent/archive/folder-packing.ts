@@ -11,8 +11,9 @@ import { FolderWriter } from './folder-writer.ts'
 import type { FolderSummary, IndexReader } from './index-file.ts'
 import { indexPathOf } from './index-path.ts'
 import { IndexWriter } from './index-writer.ts'
-import { scratchFile, writing } from './out-file.ts'
+import { writing } from './out-file.ts'
 import type { Packing } from './pack.ts'
+import { usable } from './previous.ts'
 import { EngineError, type PackRequest, type PackResult } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
 import { readEveryTime, Remarks } from './remarks.ts'
@@ -51,9 +52,7 @@ export class FolderPacking implements Packing {
   async readAhead(): Promise<void> {
     await this.#empty()
     const folder = this.#folderAhead()
-    const index = this.#undo.adopt(new IndexWriter(scratchFile(`${this.#request.out}.ahead`), folder), (writer) =>
-      writer.close(),
-    )
+    const index = this.#undo.adopt(IndexWriter.scratch(`${this.#request.out}.ahead`), (writer) => writer.close())
     const unheard = new Remarks(() => {}) // whatever is wrong is met once more
     using undo = new DisposableStack()
     const writer = undo.adopt(new FolderWriter(folder, unheard), (made) => made.close())
@@ -151,11 +150,7 @@ export class FolderPacking implements Packing {
     const { previous } = this.#request
     if (previous === null) return null
     const opened = openPreviousFolder(previous, this.#request, this.#inOrder, this.#now)
-    if ('unusable' in opened) {
-      this.#remarks.onAll('note', `Everything is read, because the last backup cannot be used: ${opened.unusable}`)
-      return null
-    }
-    return this.#undo.use(opened)
+    return this.#undo.use(usable(opened, this.#remarks))
   }
 
   #summary(): Omit<FolderSummary, 'version' | 'entries'> {

@@ -228,5 +228,5 @@ function stillHolds(job: MakeJob, made: Made): Frame | null {
 }
 
 function frameOf({ length, raw, hash, print }: Made, offset: number, today: number): Frame {
-  return { offset, length, raw, hash, read: today, ...(print === undefined ? {} : { print }) }
+  return { offset, length, raw, hash, read: today, print }
 }

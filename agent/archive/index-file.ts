@@ -27,7 +27,7 @@ export interface Frame {
   /** Days since 1970. */
   read: number
   /** Of the tar in it, for parts of large files; see content-print.ts. */
-  print?: string
+  print?: string | undefined
 }
 
 /** In this order; folders last, because files that are unpacked into them move their times. */
@@ -191,14 +191,7 @@ function groupOf(line: string): Group {
     taken?: boolean
   }
   if (!sections.includes(of)) throw new BadIndex(`it has a section ${JSON.stringify(of)}`)
-  const known = frames.map(([offset, length, raw, hash, read, print]) => ({
-    offset,
-    length,
-    raw,
-    hash,
-    read,
-    ...(print === undefined ? {} : { print }),
-  }))
+  const known = frames.map(([offset, length, raw, hash, read, print]) => ({ offset, length, raw, hash, read, print }))
   return { of, frames: known, lines: [], taken }
 }
 

@@ -11,7 +11,7 @@ import {
   type AnySummary,
   type IndexSummary,
 } from './index-file.ts'
-import { writeAll, writing } from './out-file.ts'
+import { scratchFile, writeAll, writing } from './out-file.ts'
 
 const MiB = 1024 * 1024
 
@@ -33,8 +33,12 @@ export class IndexWriter {
     return new IndexWriter(fd, path)
   }
 
-  /** Into an open file, which it closes; `path` is for telling. */
-  constructor(fd: number, path: string) {
+  /** Without a name, in the folder of `path`: gone with this process, whatever ends it. */
+  static scratch(path: string): IndexWriter {
+    return new IndexWriter(scratchFile(path), path)
+  }
+
+  private constructor(fd: number, path: string) {
     this.#fd = fd
     this.#path = path
     this.#context.setParameter(zstd.CParameter.compressionLevel, 3)

@@ -7,7 +7,7 @@ import { newKey } from './content-print.ts'
 import { FramePool } from './frame-pool.ts'
 import { OrderedSink } from './frame-sink.ts'
 import { IndexWriter } from './index-writer.ts'
-import { OutFile, scratchFile } from './out-file.ts'
+import { OutFile } from './out-file.ts'
 import { Pass } from './pass.ts'
 import { EngineError, type AppendedFile, type PackFolderRequest, type PackFolderResult } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
@@ -27,7 +27,7 @@ export async function packFolder(
   await using undo = new AsyncDisposableStack()
   const file = undo.adopt(new OutFile(out), (open) => open.close())
   const pool = undo.use(new FramePool({ format: 'tar.zst', level, path: out }))
-  const index = undo.adopt(new IndexWriter(scratchFile(`${out}.index`), out), (open) => open.close())
+  const index = undo.adopt(IndexWriter.scratch(`${out}.index`), (open) => open.close())
   const sink = new OrderedSink(pool, file, -1, 0)
   const pass = new Pass({ pool, sink, before: null, index, key: newKey(), remarks, pulse })
   try {

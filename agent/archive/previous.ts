@@ -5,6 +5,7 @@ import { ALIGN } from './frame.ts'
 import { openIndex, type IndexReader } from './index-file.ts'
 import { indexPathOf } from './index-path.ts'
 import type { PackRequest } from './protocol.ts'
+import type { Remarks } from './remarks.ts'
 import { shareBlocks } from './system-calls.ts'
 import { reasonOf } from './words.ts'
 
@@ -17,6 +18,19 @@ export interface Previous extends Disposable {
 }
 
 const dayMs = 24 * 60 * 60 * 1000
+
+/** Why everything is to be read again; empty where it is not yet time. */
+export function whyOutdated({ full_read_at }: { full_read_at: string }, every: number, now: Date): string {
+  const days = (now.getTime() - Date.parse(full_read_at)) / dayMs
+  return days >= every ? `every file was last read ${Math.floor(days)} days ago, and is every ${every}` : ''
+}
+
+/** Null, and told, where it cannot be used. */
+export function usable<Opened extends object>(opened: Opened | { unusable: string }, remarks: Remarks): Opened | null {
+  if (!('unusable' in opened)) return opened
+  remarks.onAll('note', `Everything is read, because the last backup cannot be used: ${opened.unusable}`)
+  return null
+}
 
 /** A reason in words where it cannot be used. */
 export function openPrevious(
@@ -48,8 +62,8 @@ export function openPrevious(
 function whyNot(fd: number, { summary }: IndexReader, format: string, level: number, every: number, now: Date): string {
   if (summary.format !== format) return `it is a .${summary.format}`
   if (summary.level !== level) return `it was compressed with level ${summary.level}`
-  const days = (now.getTime() - Date.parse(summary.full_read_at)) / dayMs
-  if (days >= every) return `every file was last read ${Math.floor(days)} days ago, and is every ${every}`
+  const outdated = whyOutdated(summary, every, now)
+  if (outdated !== '') return outdated
   if (fstatSync(fd).size !== summary.archive_bytes) return 'it has not the length its index tells'
   const { offset, length, hash } = summary.last
   const frame = Buffer.alloc(length)

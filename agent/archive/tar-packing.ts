@@ -12,7 +12,7 @@ import { IndexWriter } from './index-writer.ts'
 import { indexPathOf } from './index-path.ts'
 import { freeBytes, OutFile, scratchFile } from './out-file.ts'
 import { Pass, type PassTools } from './pass.ts'
-import { openPrevious, type Previous } from './previous.ts'
+import { openPrevious, usable, type Previous } from './previous.ts'
 import type { Packing } from './pack.ts'
 import type { PackRequest, PackResult, TarFormat } from './protocol.ts'
 import type { Pulse } from './pulse.ts'
@@ -99,10 +99,19 @@ export class TarPacking implements Packing {
     const pass = await this.#readAll(this.#tools(sink, { groups: before, isBackup: false }, found, this.#remarks))
     return async () => {
       const groups = found.finish(this.#summary(length, noFrame)).groups()
-      const { format } = this.#request
-      const [pool, out, today, beat] = [this.#pool, this.#out, this.#today(), () => this.#rest()]
-      const { unread } = sink
-      const assembly = { pool, out, format, spool, length, unread, key: this.#key, dead, today, index, beat }
+      const assembly = {
+        pool: this.#pool,
+        out: this.#out,
+        format: this.#request.format,
+        spool,
+        length,
+        unread: sink.unread,
+        key: this.#key,
+        dead,
+        today: this.#today(),
+        index,
+        beat: () => this.#rest(),
+      }
       return this.#finish(index, pass, await assemble(assembly, groups))
     }
   }
@@ -153,10 +162,8 @@ export class TarPacking implements Packing {
     return new OrderedSink(this.#pool, this.#out, this.#previous?.fd ?? -1, this.#today())
   }
 
-  /** Gone with this process, whatever ends it. */
   #scratchIndex(name: string): IndexWriter {
-    const { out } = this.#request
-    return this.#undo.adopt(new IndexWriter(scratchFile(`${out}.${name}`), out), (writer) => writer.close())
+    return this.#undo.adopt(IndexWriter.scratch(`${this.#request.out}.${name}`), (writer) => writer.close())
   }
 
   #tools(sink: FrameSink, before: PassTools['before'], index: IndexWriter, remarks: Remarks): PassTools {
@@ -166,12 +173,7 @@ export class TarPacking implements Packing {
   #openPrevious(): Previous | null {
     const { previous } = this.#request
     if (previous === null) return null
-    const opened = openPrevious(previous, this.#request, this.#now)
-    if ('unusable' in opened) {
-      this.#remarks.onAll('note', `Everything is read, because the last backup cannot be used: ${opened.unusable}`)
-      return null
-    }
-    return this.#undo.use(opened)
+    return this.#undo.use(usable(openPrevious(previous, this.#request, this.#now), this.#remarks))
   }
 
   #beforeOfPrevious(): PassTools['before'] {
