@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { contentOf, ground } from '../archive/testing/tree.ts'
@@ -42,6 +43,16 @@ test('packs, lists, verifies and unpacks, with paths from where its user is', ()
   })
   expect(run(at.path, 'unpack', '--path', 'source/data', 'a.tar.gz', 'part')).toMatchObject({ status: 0 })
   expect(readdirSync(join(at.path, 'part/source'))).toEqual(['data'])
+})
+
+test('a folder takes over what has not changed, too, with --previous', async () => {
+  using at = ground()
+  writeFileSync(join(at.source, 'file'), 'x'.repeat(2000))
+  await sleep(2100)
+  expect(run(at.path, 'pack', '--format', 'folder', 'source', 'first').status).toBe(0)
+  const again = run(at.path, 'pack', '--format', 'folder', '--previous', 'first', '--json', 'source', 'second')
+  expect(again.stdout).toContain('"reused_bytes":2000')
+  expect(contentOf(join(at.path, 'second/source'))).toEqual(contentOf(at.source))
 })
 
 test('exits with 1 and says why when something could not be done, and leaves nothing behind', () => {

@@ -23,7 +23,7 @@ export async function pack(args: string[]): Promise<number> {
   const format = formatFor(out, values.format)
   const { pulse, remark, result } = telling(values.json === true)
   const partial = join(dirname(out), `.${basename(out)}.partial`)
-  if (!values.force) await refuseTaken(out, format)
+  if (!values.force) await refuseTaken(out)
   const request: PackRequest = {
     op: 'open',
     out: partial,
@@ -38,7 +38,7 @@ export async function pack(args: string[]): Promise<number> {
   }
   const made = await whilePartial(partial, format, async () => {
     const packed = await packNow(request, new Remarks(remark), pulse, new Date())
-    await giveNames(partial, out, format, values.force === true)
+    await giveNames(partial, out, values.force === true)
     return packed
   })
   result({ file: out, ...made }, inWords(made))
@@ -57,8 +57,8 @@ function levelFrom(given = '3'): number {
   throw new WrongUse(`--level is a number from ${levels.min} to ${levels.max}`)
 }
 
-async function refuseTaken(out: string, format: ArchiveFormat): Promise<void> {
-  for (const path of format === 'folder' ? [out] : [out, indexPathOf(out)])
+async function refuseTaken(out: string): Promise<void> {
+  for (const path of [out, indexPathOf(out)])
     if (await lstat(path).catch(() => null))
       throw new EngineError('EEXIST', `${path} is there already; --force replaces it`)
 }
@@ -89,11 +89,10 @@ async function whilePartial<T>(partial: string, format: ArchiveFormat, work: () 
 }
 
 /** The backup first: one without its index can be read, an index beside another backup misleads. */
-async function giveNames(partial: string, out: string, format: ArchiveFormat, force: boolean): Promise<void> {
+async function giveNames(partial: string, out: string, force: boolean): Promise<void> {
   try {
-    const hasIndex = format !== 'folder'
     if (force) {
-      if (hasIndex) await rm(indexPathOf(out), { force: true })
+      await rm(indexPathOf(out), { force: true })
       if (
         await stat(out).then(
           (found) => found.isDirectory(),
@@ -102,11 +101,11 @@ async function giveNames(partial: string, out: string, format: ArchiveFormat, fo
       )
         await rm(out, { recursive: true })
       await rename(partial, out)
-      if (hasIndex) await rename(indexPathOf(partial), indexPathOf(out))
+      await rename(indexPathOf(partial), indexPathOf(out))
       await syncFolder(dirname(out))
     } else {
       await publish(partial, out)
-      if (hasIndex) await publish(indexPathOf(partial), indexPathOf(out))
+      await publish(indexPathOf(partial), indexPathOf(out))
     }
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
