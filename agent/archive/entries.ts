@@ -144,6 +144,7 @@ export class Entries {
       this.#writer.beginFile(name, metadata, size, before.blocks * 512n < before.size)
       this.#wrote(name, before)
       this.counts.files++
+      this.#pulse.bytes = this.counts.content_bytes // and not what an earlier pass has told
       this.counts.content_bytes += size
       this.counts.bytes_read += size
       const { read, content, error } = await this.#copy(fd, size)
